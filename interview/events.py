@@ -1,0 +1,185 @@
+"""What happens on a call (events) and what is to be done about it (commands).
+
+Events are past tense, commands imperative. Both are plain values: the floor machine maps
+(state, event) to commands and the call loop carries the commands out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NewType
+
+TurnId = NewType("TurnId", int)
+"""Issued by the line, strictly increasing; on Retell it *is* ``response_id``. The greeting is 0."""
+
+GREETING = TurnId(0)
+
+
+class Speaker(StrEnum):
+    CANDIDATE = "candidate"
+    INTERVIEWER = "interviewer"
+
+
+class EndReason(StrEnum):
+    """Why a call ended. ``FINISHED`` is ours, after the goodbye; the rest come from outside."""
+
+    FINISHED = "finished"
+    HUNG_UP = "hung_up"
+    LINE_LOST = "line_lost"
+    PROVIDER_FAILED = "provider_failed"
+    REPLACED = "replaced"
+    RESTART = "restart"
+    TIME_LIMIT = "time_limit"
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One stretch of speech by one speaker, as the far side reports it (Retell's transcript item)."""
+
+    speaker: Speaker
+    text: str
+
+
+# --- events ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The line is up and the interviewer may greet. ``greeted``: this call has had its greeting."""
+
+    greeted: bool = False
+    turn: TurnId = GREETING
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnded:
+    """The candidate gave up the floor after saying ``text``; a reply under ``turn`` is due."""
+
+    turn: TurnId
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Nobody spoke for the line's reminder time; a nudge under ``turn`` is due."""
+
+    turn: TurnId
+
+
+@dataclass(frozen=True, slots=True)
+class BargeIn:
+    """The candidate took the floor. ``heard``: what was played of the reply; None if not known."""
+
+    heard: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackDone:
+    """The last sound of ``turn`` was played."""
+
+    turn: TurnId
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptSeen:
+    """The far side's whole transcript so far (it is the truth on Retell)."""
+
+    utterances: tuple[Utterance, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HungUp:
+    """The far side is gone, or the server must let it go."""
+
+    reason: EndReason
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyStarted:
+    """The first words of the reply were handed to the line."""
+
+    turn: TurnId
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyDone:
+    """The reply was handed over whole. ``ends_call``: it was the goodbye."""
+
+    turn: TurnId
+    text: str
+    ends_call: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyFailed:
+    """The reply could not be made. ``said``: words that reached the line before it failed."""
+
+    turn: TurnId
+    reason: str
+    said: str = ""
+
+
+LineEvent = Opened | TurnEnded | Silence | BargeIn | PlaybackDone | TranscriptSeen | HungUp
+ReplyEvent = ReplyStarted | ReplyDone | ReplyFailed
+Event = LineEvent | ReplyEvent
+
+
+# --- commands -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Upsert the words of ``speaker`` in ``turn``: heard text overwrites generated text."""
+
+    turn: TurnId
+    speaker: Speaker
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reconcile:
+    """Take the far side's transcript as the truth."""
+
+    utterances: tuple[Utterance, ...]
+
+
+class Prompting(StrEnum):
+    """What made a reply due."""
+
+    GREETING = "greeting"
+    ANSWER = "answer"
+    SILENCE = "silence"
+
+
+@dataclass(frozen=True, slots=True)
+class StartReply:
+    turn: TurnId
+    text: str
+    because: Prompting
+
+
+@dataclass(frozen=True, slots=True)
+class CancelReply:
+    turn: TurnId
+
+
+@dataclass(frozen=True, slots=True)
+class StopPlayback:
+    turn: TurnId
+
+
+@dataclass(frozen=True, slots=True)
+class SayCanned:
+    """Speak a fixed line under ``turn``, without a model."""
+
+    turn: TurnId
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndCall:
+    reason: EndReason
+
+
+Command = Record | Reconcile | StartReply | CancelReply | StopPlayback | SayCanned | EndCall

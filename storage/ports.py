@@ -1,0 +1,246 @@
+"""What the server asks of storage. Two implementations of each port pass one contract suite.
+
+    StorageError
+    ├── NotFound        no such row (or not this owner's: the two are not told apart)
+    ├── Duplicate       the row is there already (an e-mail that has responded, a used idempotency key)
+    ├── Stale           the aggregate changed since it was read; read again and decide again
+    ├── Fenced          a newer owner holds this call; the writer must stop
+    └── StorageDown     the database cannot be reached; the text says what to check
+
+Instants are timezone-aware UTC. Error texts never hold names, e-mails or what anyone said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from interview.events import Speaker
+from interview.model import InterviewSession, Question, Sliders
+
+
+class StorageError(Exception):
+    """Base of all storage failures."""
+
+
+class NotFound(StorageError):
+    """No such row for this owner."""
+
+
+class Duplicate(StorageError):
+    """A unique rule refused the row."""
+
+
+class Stale(StorageError):
+    """The version that the writer read is no longer the stored one."""
+
+
+class Fenced(StorageError):
+    """The writer's fencing token is older than the stored one."""
+
+
+class StorageDown(StorageError):
+    """The store cannot be reached or did not answer in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentInterviewer:
+    """A row of ``agent_interviewers``: who can be asked to hold the interview."""
+
+    id: str
+    name: str
+    description: str
+    sliders: Sliders
+    voice: str
+    retell_agent_id: str | None = None
+    image: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSession:
+    """A row of ``mock_interview_sessions`` with its questions in order."""
+
+    session: InterviewSession
+    link_id: str
+    slug: str
+    name: str
+    interviewer_id: str
+    created_at: datetime
+    metadata: dict[str, Any] = field(default_factory=dict)
+    results: dict[str, Any] | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResponse:
+    """A row of ``mock_interview_responses``: one candidate's run through a session.
+
+    ``status`` is a `SessionStatus` value of this run. ``progress`` is the flow's state as JSON data.
+    """
+
+    id: str
+    session_id: str
+    call_id: str
+    transport: str
+    email: str
+    name: str
+    created_at: datetime
+    status: str = "created"
+    is_ended: bool = False
+    is_analysed: bool = False
+    analytics: dict[str, Any] | None = None
+    progress: dict[str, Any] | None = None
+    end_reason: str | None = None
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredUtterance:
+    """A row of ``mock_interview_utterances``; unique per (call, turn, speaker), later text overwrites."""
+
+    turn: int
+    speaker: Speaker
+    text: str
+    persona: str | None = None
+    question_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """A row of ``mock_interview_answers``; unique per (call, turn)."""
+
+    turn: int
+    question_id: str
+    text: str
+    duration_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCall:
+    """All that is needed to go on with a call on any replica. ``fence`` is the caller's new token."""
+
+    stored: StoredSession
+    response: StoredResponse
+    utterances: tuple[StoredUtterance, ...]
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallChanges:
+    """What happened on a call since the last save; written in one transaction.
+
+    ``follow_ups`` are questions that came up live; they are stored with their parent's id.
+    ``removed`` are (turn, speaker) pairs that turned out never to have been heard.
+    """
+
+    progress: dict[str, Any]
+    utterances: Sequence[StoredUtterance] = ()
+    answers: Sequence[StoredAnswer] = ()
+    follow_ups: Sequence[Question] = ()
+    removed: Sequence[tuple[int, Speaker]] = ()
+
+
+class SessionRepository(Protocol):
+    """Sessions, interviewers and responses, as the REST side sees them."""
+
+    async def interviewers(self) -> list[AgentInterviewer]: ...
+
+    async def interviewer(self, interviewer_id: str) -> AgentInterviewer: ...
+
+    async def put_interviewer(self, interviewer: AgentInterviewer) -> None: ...
+
+    async def add_session(self, stored: StoredSession) -> StoredSession:
+        """Store a new session; with a known (candidate, idempotency key) return the first one."""
+        ...
+
+    async def save_session(self, session: InterviewSession) -> None:
+        """Write status and, while created, the questions. Raises Stale unless stored version + 1."""
+        ...
+
+    async def find_session(self, key: str, candidate_id: str | None = None) -> StoredSession:
+        """By id, slug or link id; with ``candidate_id`` only that owner's."""
+        ...
+
+    async def sessions_of(
+        self, candidate_id: str, *, status: str | None = None, limit: int = 20, before: datetime | None = None
+    ) -> list[StoredSession]:
+        """Newest first, without questions."""
+        ...
+
+    async def responses_of(self, session_id: str) -> list[StoredResponse]: ...
+
+    async def response_by_call(self, call_id: str) -> StoredResponse: ...
+
+    async def emails_of(self, session_id: str) -> set[str]:
+        """Lower-case e-mails that have a finished response in this session."""
+        ...
+
+    async def add_response(self, response: StoredResponse) -> None:
+        """Raises Duplicate for a call id in use, or an e-mail that has finished this session."""
+        ...
+
+    async def drop_response(self, call_id: str) -> None:
+        """Take back a response whose call never began. No error when it is gone already."""
+        ...
+
+    async def answers_of(self, call_id: str) -> list[StoredAnswer]: ...
+
+    async def utterances_of(self, call_id: str) -> list[StoredUtterance]: ...
+
+
+class CallStore(Protocol):
+    """What a live call writes. Every write carries the fencing token that `open_call` gave."""
+
+    async def open_call(self, call_id: str) -> OpenCall:
+        """Load a call and become its owner: the stored fence is raised by one and returned.
+
+        Raises NotFound for a call nobody registered.
+        """
+        ...
+
+    async def save_call(self, call_id: str, fence: int, changes: CallChanges) -> None:
+        """Write all of ``changes`` or nothing. Raises Fenced when a newer owner has opened the call.
+
+        Writing the same changes again leaves the same rows (a retry after a lost answer is safe).
+        """
+        ...
+
+    async def end_call(self, call_id: str, fence: int, *, status: str, reason: str, at: datetime) -> None:
+        """Close the run with a `SessionStatus` value and move the session along with it.
+
+        ``is_ended`` becomes true for every status but ``interrupted``. Raises Fenced like `save_call`.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Ownership of ``key`` until it is not renewed. ``token`` grows with every new owner."""
+
+    key: str
+    token: int
+    owner: str
+
+
+class Leases(Protocol):
+    """Short ownership with fencing tokens, across replicas."""
+
+    async def take(self, key: str, owner: str, ttl_s: float, *, steal: bool = False) -> Lease | None:
+        """The lease, or None when another owner holds it and ``steal`` is false."""
+        ...
+
+    async def renew(self, lease: Lease, ttl_s: float) -> bool:
+        """False when it has run out or was taken over."""
+        ...
+
+    async def release(self, lease: Lease) -> None:
+        """Give it up, if it is still ours."""
+        ...
+
+    async def count(self, prefix: str) -> int:
+        """How many live leases begin with ``prefix``."""
+        ...
+
+    async def aclose(self) -> None: ...
