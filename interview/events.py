@@ -54,10 +54,14 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class TurnEnded:
-    """The candidate gave up the floor after saying ``text``; a reply under ``turn`` is due."""
+    """The candidate gave up the floor after saying ``text``; a reply under ``turn`` is due.
+
+    ``at_s``: seconds of call audio at that moment, when the line knows them.
+    """
 
     turn: TurnId
     text: str
+    at_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

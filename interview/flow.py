@@ -1,0 +1,220 @@
+"""What the interview does next: the model proposes, the flow disposes.
+
+`decide` turns (questions, progress, what was said, time left) into a `Directive`: the moves that are
+open. The interviewer agent proposes one of them in a `Judgement`; `settle` takes it, or replaces it
+when it is not open or names words that nobody said; `commit` is the progress afterwards. All pure.
+
+    BRIEFING -> QUESTION(i, probes) -> ... -> REVERSE -> DONE
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from typing import Any, Final
+
+from interview.events import Prompting
+from interview.model import Question, QuestionType
+from interview.reading import asks_to_repeat, has_no_question, has_words, quoted, salient, wants_to_stop
+
+CLOSING_RESERVE_S: Final = 90
+"""Kept free for the candidate's own questions and the goodbye."""
+MAX_REASKS: Final = 2
+MAX_REVERSE: Final = 4
+MIN_PROBE_S: Final = 45
+"""A follow-up needs this much time beside what the blocks still to come are owed."""
+
+
+class Stage(StrEnum):
+    BRIEFING = "briefing"
+    QUESTION = "question"
+    REVERSE = "reverse"
+    DONE = "done"
+
+
+class Step(StrEnum):
+    """What one reply does."""
+
+    GREET = "greet"
+    PROBE = "probe"
+    ADVANCE = "advance"
+    REPEAT = "repeat"
+    CLARIFY = "clarify"
+    NUDGE = "nudge"
+    ANSWER_BACK = "answer_back"
+    CLOSE = "close"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where the interview stands; stored as it changes, so that any replica can go on."""
+
+    stage: Stage = Stage.BRIEFING
+    index: int = -1
+    probes: int = 0
+    reasks: int = 0
+    reversed_questions: int = 0
+    spent_s: float = 0.0
+
+    def as_data(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @staticmethod
+    def from_data(data: dict[str, Any] | None) -> Progress:
+        """Rebuild from stored data; keys of a newer version are ignored."""
+        known = {k: v for k, v in (data or {}).items() if k in Progress.__dataclass_fields__}
+        if "stage" in known:
+            known["stage"] = Stage(known["stage"])
+        return Progress(**known)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the interviewer agent makes of the answer. ``about``: the candidate's words it picks up."""
+
+    step: Step
+    answered: bool = True
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Directive:
+    """The moves open to this reply, the first one the flow's own choice."""
+
+    steps: tuple[Step, ...]
+    answer: str
+    current: Question | None
+    upcoming: Question | None
+    upcoming_index: int
+    probes: int
+    left_s: float
+
+    @property
+    def free(self) -> bool:
+        """True when the model has a say."""
+        return len(self.steps) > 1 or self.steps[0] is Step.ANSWER_BACK
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What this reply does, for certain."""
+
+    step: Step
+    asked: Question | None
+    about: str = ""
+
+
+def decide(
+    questions: Sequence[Question],
+    progress: Progress,
+    because: Prompting,
+    answer: str,
+    left_s: float,
+    max_probes: int = 2,
+) -> Directive:
+    """The moves open now. ``left_s``: seconds until the interview's time is up."""
+    current = questions[progress.index] if 0 <= progress.index < len(questions) else None
+    index = _upcoming(questions, progress.index, left_s)
+    upcoming = questions[index] if index < len(questions) else None
+    steps = _steps(progress, because, answer, current, upcoming, left_s, max_probes)
+    return Directive(steps, answer, current, upcoming, index, progress.probes, left_s)
+
+
+def _steps(
+    progress: Progress,
+    because: Prompting,
+    answer: str,
+    current: Question | None,
+    upcoming: Question | None,
+    left_s: float,
+    max_probes: int,
+) -> tuple[Step, ...]:
+    if progress.stage is Stage.BRIEFING or current is None:
+        return (Step.GREET,)
+    if progress.stage is Stage.DONE:
+        return (Step.CLOSE,)
+    if because is Prompting.SILENCE:
+        return (Step.NUDGE,)
+    if wants_to_stop(answer) or left_s <= 0:
+        return (Step.CLOSE,)
+    if progress.stage is Stage.REVERSE:
+        if has_no_question(answer) or progress.reversed_questions >= MAX_REVERSE:
+            return (Step.CLOSE,)
+        return (Step.ANSWER_BACK,)
+    if asks_to_repeat(answer):
+        return (Step.REPEAT,)
+    if not has_words(answer) and progress.reasks < MAX_REASKS:
+        return (Step.CLARIFY,)
+    forward = Step.ADVANCE if upcoming is not None else Step.CLOSE
+    allowed = min(current.max_probes, max_probes)
+    room = left_s - CLOSING_RESERVE_S >= MIN_PROBE_S
+    if has_words(answer) and progress.probes < allowed and room and current.type is not QuestionType.CLOSING:
+        return (Step.PROBE, forward) if progress.probes == 0 else (forward, Step.PROBE)
+    return (forward,)
+
+
+def _upcoming(questions: Sequence[Question], index: int, left_s: float) -> int:
+    """The next question's place: when time is short, second questions of a block give way first.
+
+    Every block still to come is owed one question; the closing is owed its reserve.
+    """
+    following = index + 1
+    if following >= len(questions) - 1:
+        return following
+    budget = left_s - CLOSING_RESERVE_S
+    block = questions[index].block if index >= 0 else None
+    for place in range(following, len(questions) - 1):
+        question = questions[place]
+        owed = {
+            q.block: q.time_limit_s for q in reversed(questions[place + 1 : -1]) if q.block != question.block
+        }
+        repeated = question.block == block
+        needed = question.time_limit_s + (sum(owed.values()) if repeated else 0)
+        if needed <= budget or (not repeated and budget >= MIN_PROBE_S):
+            return place
+    return len(questions) - 1
+
+
+def settle(directive: Directive, judgement: Judgement | None) -> Settled:
+    """The one move that this reply makes. ``None``: the model gave no judgement."""
+    step, about = directive.steps[0], ""
+    if judgement is not None and judgement.step in directive.steps:
+        step = judgement.step
+    if step is Step.PROBE:
+        about = quoted(judgement.about if judgement else "", directive.answer)
+        if not about:
+            about = salient(directive.answer)
+        if not about:
+            step = next((s for s in directive.steps if s is not Step.PROBE), Step.CLARIFY)
+    asked = {
+        Step.GREET: directive.upcoming,
+        Step.ADVANCE: directive.upcoming,
+        Step.PROBE: directive.current,
+        Step.REPEAT: directive.current,
+        Step.CLARIFY: directive.current,
+        Step.NUDGE: directive.current,
+        Step.ANSWER_BACK: directive.current,
+        Step.CLOSE: None,
+    }[step]
+    return Settled(step, asked, about)
+
+
+def commit(progress: Progress, directive: Directive, settled: Settled) -> Progress:
+    """The progress once the first words of this reply are out."""
+    match settled.step:
+        case Step.GREET | Step.ADVANCE:
+            asked = settled.asked
+            last = asked is not None and asked.type is QuestionType.CLOSING
+            stage = Stage.REVERSE if last else Stage.QUESTION
+            return replace(progress, stage=stage, index=directive.upcoming_index, probes=0, reasks=0)
+        case Step.PROBE:
+            return replace(progress, probes=progress.probes + 1, reasks=0)
+        case Step.CLARIFY:
+            return replace(progress, reasks=progress.reasks + 1)
+        case Step.ANSWER_BACK:
+            return replace(progress, reversed_questions=progress.reversed_questions + 1)
+        case Step.CLOSE:
+            return replace(progress, stage=Stage.DONE)
+        case Step.REPEAT | Step.NUDGE:
+            return progress

@@ -1,0 +1,102 @@
+"""Reading the candidate's words by rule: requests, silence, and what is worth picking up."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+UNINTELLIGIBLE: Final = "(unintelligible audio)"
+"""What Retell writes for speech that it could not transcribe."""
+
+_WORD: Final = re.compile(r"[^\W_]+(?:['’.+#-][^\W_]+|[+#]+)*")
+_STOP: Final = re.compile(
+    r"\b(?:(?:i(?:'d| would)? (?:want|like|need) to|let'?s|can we|please) (?:stop|end|finish|quit)"
+    r"(?: (?:here|now|the interview|this interview|the call))?|end the (?:interview|call))\W*$",
+    re.IGNORECASE,
+)
+_REPEAT: Final = re.compile(
+    r"\b(?:(?:can|could|would) you (?:please )?(?:repeat|say (?:that|it) again|rephrase)"
+    r"|(?:repeat|rephrase) the question|say that again|pardon\?|what was the question)",
+    re.IGNORECASE,
+)
+_NOTHING: Final = re.compile(
+    r"^\W*(?:no|nope|not really|nothing|none|i(?:'m| am) (?:good|fine|all set)|that'?s (?:all|it)"
+    r"|all clear|i don'?t (?:have|think))\b",
+    re.IGNORECASE,
+)
+_COMMON: Final = frozenset(
+    "a about actually after again all also always am an and another any anything are as asked at back "
+    "basically be because been before being between bit both but by came can could did didn do does "
+    "doing don done down during each even every everything few first for from get give go going good "
+    "got great had has have having he her here him his how i if in into is it its just kind know last "
+    "later learned like little ll look lot made make many maybe me mean more most much my need never "
+    "new no not now of off often ok okay on once one only or other our out over part people person "
+    "pretty question quite re really right s said same say see she should simply since so some someone "
+    "something sort still stuff such sure t take tell than that the their them then there these they "
+    "thing things think this those though three through time to together told too took two under until "
+    "up us use used using usually ve very want wanted was way we well went were what when where which "
+    "while who why will with without won work worked working would yeah year years yes yet you your".split()
+)
+
+
+def words_of(text: str) -> list[str]:
+    return _WORD.findall(text)
+
+
+def has_words(answer: str) -> bool:
+    """False for silence and for speech that could not be transcribed."""
+    return bool(words_of(answer.replace(UNINTELLIGIBLE, " ")))
+
+
+def wants_to_stop(answer: str) -> bool:
+    return bool(_STOP.search(answer.strip()))
+
+
+def asks_to_repeat(answer: str) -> bool:
+    """A short request; a long answer that contains such words is an answer."""
+    return len(words_of(answer)) <= 25 and bool(_REPEAT.search(answer))
+
+
+def has_no_question(answer: str) -> bool:
+    return not has_words(answer) or ("?" not in answer and bool(_NOTHING.match(answer)))
+
+
+def quoted(claim: str, answer: str) -> str:
+    """``claim`` as the candidate said it, or "" when it is not in the answer or says nothing.
+
+    Compared by words, so that case and punctuation do not matter; at most twelve words.
+    """
+    wanted = [w.lower() for w in words_of(claim)][:12]
+    spans = [(m.group().lower(), m.start(), m.end()) for m in _WORD.finditer(answer)]
+    if not any(w not in _COMMON for w in wanted):
+        return ""
+    for start in range(len(spans) - len(wanted) + 1):
+        if [s[0] for s in spans[start : start + len(wanted)]] == wanted:
+            return answer[spans[start][1] : spans[start + len(wanted) - 1][2]]
+    return ""
+
+
+def salient(answer: str) -> str:
+    """The stretch of the answer most worth picking up: up to four words, names and numbers first.
+
+    "" when the answer says nothing that could be picked up.
+    """
+    best, best_score = "", 0.0
+    for sentence in re.split(r"(?<=[.!?])\s+|,\s+", answer.replace(UNINTELLIGIBLE, " ")):
+        spans = list(_WORD.finditer(sentence))
+        for start in range(len(spans)):
+            for end in range(start, min(start + 4, len(spans))):
+                picked = [s.group() for s in spans[start : end + 1]]
+                if picked[0].lower() in _COMMON or picked[-1].lower() in _COMMON:
+                    continue
+                score = sum(_weight(word, start + n) for n, word in enumerate(picked)) - 0.4 * len(picked)
+                if score > best_score:
+                    best, best_score = sentence[spans[start].start() : spans[end].end()], score
+    return best
+
+
+def _weight(word: str, position: int) -> float:
+    if word.lower() in _COMMON:
+        return 0.0
+    named = word[0].isupper() and position > 0
+    return 0.7 + 0.08 * min(len(word), 12) + (0.9 if named else 0.0) + (0.5 if word[0].isdigit() else 0.0)
