@@ -5,7 +5,10 @@
     ├── Duplicate       the row is there already (an e-mail that has responded, a used idempotency key)
     ├── Stale           the aggregate changed since it was read; read again and decide again
     ├── Fenced          a newer owner holds this call; the writer must stop
-    └── StorageDown     the database cannot be reached; the text says what to check
+    ├── Closed          the interview was cancelled, or this call is over
+    ├── StorageDown     the database cannot be reached; the text says what to check
+    ├── DataDirInUse    another Viva server works on this data folder
+    └── MigrationRefused  the database's schema and this version's migration files do not fit
 
 Instants are timezone-aware UTC. Error texts never hold names, e-mails or what anyone said.
 """
@@ -41,8 +44,20 @@ class Fenced(StorageError):
     """The writer's fencing token is older than the stored one."""
 
 
+class Closed(StorageError):
+    """The interview was cancelled, or this call is over."""
+
+
 class StorageDown(StorageError):
     """The store cannot be reached or did not answer in time."""
+
+
+class DataDirInUse(StorageError):
+    """Another Viva server works on this data folder; the text says what to do."""
+
+
+class MigrationRefused(StorageError):
+    """Schema and migration files do not fit; nothing was changed. The text says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +134,16 @@ class StoredAnswer:
 
 @dataclass(frozen=True, slots=True)
 class OpenCall:
-    """All that is needed to go on with a call on any replica. ``fence`` is the caller's new token."""
+    """All that is needed to go on with a call on any replica. ``fence`` is the caller's new token.
+
+    ``follow_ups`` came up earlier on this very call; planned questions are in ``stored``.
+    """
 
     stored: StoredSession
     response: StoredResponse
     utterances: tuple[StoredUtterance, ...]
     fence: int
+    follow_ups: tuple[Question, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +151,8 @@ class CallChanges:
     """What happened on a call since the last save; written in one transaction.
 
     ``follow_ups`` are questions that came up live; they are stored with their parent's id.
-    ``removed`` are (turn, speaker) pairs that turned out never to have been heard.
+    ``removed`` are (turn, speaker) pairs that turned out never to have been heard; a pair that is in
+    ``utterances`` too is kept.
     """
 
     progress: dict[str, Any]
@@ -174,11 +194,11 @@ class SessionRepository(Protocol):
     async def response_by_call(self, call_id: str) -> StoredResponse: ...
 
     async def emails_of(self, session_id: str) -> set[str]:
-        """Lower-case e-mails that have a finished response in this session."""
+        """Lower-case e-mails that have a completed response in this session."""
         ...
 
     async def add_response(self, response: StoredResponse) -> None:
-        """Raises Duplicate for a call id in use, or an e-mail that has finished this session."""
+        """Raises Duplicate for a call id in use, or an e-mail that has completed this session."""
         ...
 
     async def drop_response(self, call_id: str) -> None:
@@ -189,6 +209,10 @@ class SessionRepository(Protocol):
 
     async def utterances_of(self, call_id: str) -> list[StoredUtterance]: ...
 
+    async def follow_ups_of(self, call_id: str) -> list[Question]:
+        """The questions that came up live on this call, oldest first."""
+        ...
+
 
 class CallStore(Protocol):
     """What a live call writes. Every write carries the fencing token that `open_call` gave."""
@@ -196,7 +220,8 @@ class CallStore(Protocol):
     async def open_call(self, call_id: str) -> OpenCall:
         """Load a call and become its owner: the stored fence is raised by one and returned.
 
-        Raises NotFound for a call nobody registered.
+        The run becomes ``in_progress`` and the session starts, where it can. Raises NotFound for a call
+        nobody registered, Closed when the session was cancelled or this call is over.
         """
         ...
 
@@ -210,7 +235,8 @@ class CallStore(Protocol):
     async def end_call(self, call_id: str, fence: int, *, status: str, reason: str, at: datetime) -> None:
         """Close the run with a `SessionStatus` value and move the session along with it.
 
-        ``is_ended`` becomes true for every status but ``interrupted``. Raises Fenced like `save_call`.
+        ``status`` is completed, cancelled, abandoned or interrupted; ``is_ended`` becomes true for all
+        but the last. A run that is ended already stays as it is. Raises Fenced like `save_call`.
         """
         ...
 

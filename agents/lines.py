@@ -1,0 +1,92 @@
+"""Lines that need no model: greeting, nudge, repeat, holding, apology, goodbye.
+
+They are fixed so that they come at once, can be cached as audio, and never depend on a provider.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from interview.flow import Directive, Settled, Step
+from interview.model import Question, Sliders, Wishes
+from interview.personas import PERSONAS, Persona
+
+HOLDING: Final = "Let me think about that for a second."
+APOLOGY: Final = "Sorry, I lost my thread for a moment. Could you say that once more?"
+GIVING_UP: Final = (
+    "I am sorry, I have a technical problem and must stop here. Your answers are saved and you can come back."
+)
+CANNED: Final = {"apology": APOLOGY, "giving_up": GIVING_UP, "holding": HOLDING}
+
+_NUDGES: Final = (
+    "Take your time. Tell me when you are ready.",
+    "There is no hurry. Would you like me to repeat the question?",
+    "Are you still there? You can also say that you would like to move on.",
+)
+_BRIDGES: Final = ("Thank you.", "All right.", "Understood.", "Thanks, I have that.", "Okay.")
+_KIND_BRIDGES: Final = (
+    "Thank you for telling me about that.",
+    "Thanks for taking me through it.",
+    "I appreciate the detail.",
+    "Thank you, I can see that it took effort.",
+)
+
+
+def greeting(wishes: Wishes, opener: Question, name: str) -> str:
+    """First words: who speaks, that it is an AI, that it is practice, then the opener."""
+    persona = PERSONAS[opener.persona]
+    first = name.split()[0] if name.split() else ""
+    hello = f"Hello {first}," if first and wishes.sliders.rapport >= 4 else "Hello,"
+    parts = [f"{hello} I am {persona.name}, an AI interviewer, and today I am your {persona.title}."]
+    minutes = round(wishes.duration_s / 60)
+    parts.append(f"This is a practice interview of about {minutes} minutes.")
+    if wishes.sliders.rapport >= 7:
+        parts.append("I am glad you made the time; make yourself comfortable.")
+    if wishes.sliders.empathy >= 7:
+        parts.append("Pauses are fine, so take the time you need.")
+    parts.append(opener.text)
+    return " ".join(parts)
+
+
+def bridge(sliders: Sliders, n: int) -> str:
+    """A neutral end to a topic; "" for an interviewer in a hurry."""
+    if sliders.speed >= 8:
+        return ""
+    lines = _KIND_BRIDGES if sliders.empathy >= 7 else _BRIDGES
+    return lines[n % len(lines)]
+
+
+def handover(before: Persona, after: Persona) -> str:
+    """How one interviewer gives the floor to another, and the other takes it."""
+    return (
+        f"I will hand over to {after.name}, our {after.title}. Hello, {after.name} here."
+        if before.id != after.id
+        else ""
+    )
+
+
+def fixed(directive: Directive, settled: Settled, wishes: Wishes, name: str, nudges: int) -> str | None:
+    """The whole reply where no model has a say; None where one does."""
+    asked = settled.asked
+    match settled.step:
+        case Step.GREET:
+            return greeting(wishes, asked, name) if asked else None
+        case Step.NUDGE:
+            return _NUDGES[nudges % len(_NUDGES)]
+        case Step.REPEAT:
+            return f"Of course. {asked.text}" if asked else None
+        case Step.CLARIFY:
+            again = f" The question was: {asked.text}" if asked else ""
+            return f"I could not make that out. Could you say it again?{again}"
+        case Step.CLOSE if directive.steps == (Step.CLOSE,):
+            return goodbye(name)
+        case _:
+            return None
+
+
+def goodbye(name: str) -> str:
+    first = name.split()[0] if name.split() else ""
+    thanks = f"Thank you for your time, {first}." if first else "Thank you for your time."
+    return (
+        f"{thanks} That is the end of this practice interview. Your feedback will be ready shortly. Goodbye."
+    )
