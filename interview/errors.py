@@ -1,10 +1,10 @@
 """Everything the domain refuses, in one tree.
 
-    InterviewError
-    ├── IllegalTransition   a session, stage or floor asked to go where no arrow leads
-    ├── IllegalEvent        an event that cannot happen in the floor's present state
-    ├── InvalidBank         a question bank or rubric file that breaks its own rules
-    └── InvalidPlan         an interview that cannot be planned (no blocks, no time)
+InterviewError
+├── IllegalTransition   a session, stage or floor asked to go where no arrow leads
+├── IllegalEvent        an event that cannot happen in the floor's present state
+├── InvalidBank         a question bank or rubric file that breaks its own rules
+└── InvalidPlan         an interview that cannot be planned (no blocks, no time)
 """
 
 

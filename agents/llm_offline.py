@@ -1,0 +1,107 @@
+"""A language model that is none: every named task by rule, deterministic, without key or network.
+
+It works from ``Prompt.facts`` and says what it is through its ``model`` name (``offline:rules``), which
+is shown wherever its output is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from agents.llm import Completion, LlmRefused, Prompt
+from interview.flow import Step
+from interview.reading import has_words, salient, words_of
+
+_PIECE_WORDS: Final = 6
+
+
+class OfflineLLM:
+    """Answers ``interviewer.reply``, ``coach.live`` and ``evaluator.score``.
+
+    Raises:
+        LlmRefused: a task it has no rules for.
+    """
+
+    model = "offline:rules"
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, Callable[[Mapping[str, Any]], str]] = {
+            "interviewer.reply": _interviewer,
+            "coach.live": _coach,
+            "evaluator.score": _evaluate,
+        }
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[str, None]:
+        """In pieces, as a real model would give it."""
+        text = self._answer(prompt)
+        words = text.split(" ")
+        for start in range(0, len(words), _PIECE_WORDS):
+            piece = " ".join(words[start : start + _PIECE_WORDS])
+            yield piece if start == 0 else f" {piece}"
+
+    async def complete(self, prompt: Prompt) -> Completion:
+        return Completion(self._answer(prompt), self.model)
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
+    def _answer(self, prompt: Prompt) -> str:
+        rule = self._tasks.get(prompt.task)
+        if rule is None:
+            raise LlmRefused("offline", f"no rules for the task {prompt.task}")
+        return rule(prompt.facts)
+
+
+def _interviewer(facts: Mapping[str, Any]) -> str:
+    answer, steps = str(facts["answer"]), [Step(step) for step in facts["moves"]]
+    if steps == [Step.ANSWER_BACK]:
+        return _line(Step.ANSWER_BACK, True, "") + (
+            "Since this is a practice interview, I cannot speak for one company. In most teams that is worked out "
+            "with your manager in the first weeks, and it is a fair thing to ask for in writing. "
+            "Is there anything else you would like to ask?"
+        )
+    words = len(words_of(answer))
+    about = salient(answer) if has_words(answer) else ""
+    eager = int(facts["exploration"]) >= 5 or words < 40
+    if Step.PROBE in steps and about and (eager or steps[0] is Step.PROBE):
+        if steps[0] is Step.PROBE or (words < 25 and int(facts["exploration"]) >= 7):
+            angles = list(facts["angles"]) or ["What was your own part in it?"]
+            angle = angles[int(facts["probes"]) % len(angles)]
+            return _line(Step.PROBE, words >= 15, about) + f"You mentioned {about}. {angle}"
+    forward = next(step for step in steps if step is not Step.PROBE)
+    return _line(forward, words >= 15, "") + str(facts["bridge"])
+
+
+def _line(step: Step, answered: bool, about: str) -> str:
+    head = msgspec.json.encode({"move": step.value, "answered": answered, "about": about}).decode()
+    return f"{head}\n"
+
+
+def _coach(facts: Mapping[str, Any]) -> str:
+    """The first part of situation, task, action, result that the answer lacks."""
+    text = f" {str(facts['answer']).lower()} "
+    parts = (
+        ((" when ", " while ", " at ", " our team", " project"), "Set the scene first: where and when was this?"),
+        ((" had to", " goal", " needed", " asked me", " my task"), "Say what your task was, in one sentence."),
+        ((" i ",), "Say I rather than we for the steps that were yours."),
+        ((" result", " so that", " reduced", " increased", " %", " percent", " saved"), "End with the result, in a number."),
+    )  # fmt: skip
+    for signs, cue in parts:
+        if not any(sign in text for sign in signs):
+            return cue
+    return "Name the result earlier, then stop: about ninety seconds is enough."
+
+
+def _evaluate(facts: Mapping[str, Any]) -> str:
+    """Level by how much of what a strong answer names is covered; the quote shows the best cover."""
+    answer = str(facts["answer"])
+    sentences = [s.strip() for s in answer.replace("?", ".").replace("!", ".").split(".") if s.strip()]
+    wanted = {w.lower() for item in facts["looks_for"] for w in words_of(str(item)) if len(w) > 4}
+    covered = {w.lower() for w in words_of(answer)} & wanted
+    best = max(sentences, key=lambda s: len({w.lower() for w in words_of(s)} & wanted), default="")
+    level = 1 + min(4, round(8 * len(covered) / (len(wanted) or 1)))
+    why = f"names {len(covered)} of {len(wanted)} expected terms"
+    return msgspec.json.encode({"quote": best, "level": level, "why": why}).decode()

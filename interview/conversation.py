@@ -1,0 +1,246 @@
+"""One candidate's run through an interview: what was said and heard, and where the flow stands.
+
+The call loop is its only writer. Everything that changed since the last `take_changes` is kept apart,
+so that a scribe can store it at its own pace: what waits is bounded by the length of the interview.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from interview.events import Prompting, Speaker, TurnId, Utterance
+from interview.flow import Directive, Progress, Settled, Stage, Step, commit, decide
+from interview.model import Question, QuestionType, Wishes
+from interview.reading import words_of
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One utterance of the run. ``question_id``: what was under discussion."""
+
+    turn: TurnId
+    speaker: Speaker
+    text: str
+    persona: str | None = None
+    question_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    turn: TurnId
+    question_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What happened since the last look, for the scribe."""
+
+    progress: Progress
+    said: tuple[Said, ...]
+    answers: tuple[Answer, ...]
+    follow_ups: tuple[Question, ...]
+    removed: tuple[tuple[TurnId, Speaker], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    turn: TurnId
+    directive: Directive
+    settled: Settled
+    before: Progress
+    question_before: str | None
+
+
+class Conversation:
+    """The transcript by turn and speaker, the flow's progress, and what of both is not stored yet."""
+
+    def __init__(
+        self,
+        wishes: Wishes,
+        questions: Sequence[Question],
+        *,
+        name: str = "",
+        progress: Progress | None = None,
+        said: Sequence[Said] = (),
+    ) -> None:
+        self.wishes, self.questions, self.name = wishes, tuple(questions), name
+        self.progress = progress or Progress()
+        self._said: dict[tuple[TurnId, Speaker], Said] = {(s.turn, s.speaker): s for s in said}
+        self._replies: dict[TurnId, _Reply] = {}
+        self._question_id = next((s.question_id for s in reversed(said) if s.question_id), None)
+        self._changed: set[tuple[TurnId, Speaker]] = set()
+        self._removed: set[tuple[TurnId, Speaker]] = set()
+        self._follow_ups: dict[str, Question] = {}
+        self._moved = False
+        self.nudges = 0
+
+    # --- looking -------------------------------------------------------------------------------
+
+    @property
+    def said(self) -> tuple[Said, ...]:
+        """In the order of the call: in a turn the candidate speaks before the reply."""
+        return tuple(self._said[key] for key in sorted(self._said, key=lambda k: (k[0], k[1] != "candidate")))
+
+    @property
+    def last_turn(self) -> TurnId:
+        return max((turn for turn, _ in self._said), default=TurnId(-1))
+
+    @property
+    def greeted(self) -> bool:
+        return self.progress.stage is not Stage.BRIEFING
+
+    @property
+    def dirty(self) -> bool:
+        return bool(self._changed or self._removed or self._moved)
+
+    def unanswered(self) -> Said | None:
+        """The candidate's last words, when no reply to them is on record."""
+        said = self.said
+        return said[-1] if said and said[-1].speaker is Speaker.CANDIDATE else None
+
+    def decide(self, because: Prompting, text: str, left_s: float, max_probes: int) -> Directive:
+        return decide(self.questions, self.progress, because, text, left_s, max_probes)
+
+    # --- writing -------------------------------------------------------------------------------
+
+    def begin_reply(self, turn: TurnId, directive: Directive, settled: Settled) -> None:
+        """The first words of the reply are out: the move is made."""
+        self._replies[turn] = _Reply(turn, directive, settled, self.progress, self._question_id)
+        self.progress = commit(self.progress, directive, settled)
+        self._moved = True
+        if settled.step is Step.NUDGE:
+            self.nudges += 1
+        if settled.asked is None:
+            return
+        self._question_id = settled.asked.id
+        if settled.step is Step.PROBE:
+            parent = settled.asked
+            follow_up = replace(
+                parent,
+                id=f"{parent.id}.f{self.progress.probes}",
+                text="",
+                type=QuestionType.FOLLOW_UP,
+                parent_id=parent.id,
+                reason=settled.about,
+                angles=(),
+                max_probes=0,
+                bank_id=None,
+            )
+            self._question_id = follow_up.id
+            self._follow_ups[follow_up.id] = follow_up
+
+    def record(self, turn: TurnId, speaker: Speaker, text: str) -> None:
+        """Upsert: heard text overwrites what was generated; "" takes the utterance back."""
+        key = (turn, speaker)
+        if not text:
+            if self._said.pop(key, None):
+                self._changed.discard(key)
+                self._removed.add(key)
+            return
+        old = self._said.get(key)
+        persona = question = None
+        if old:
+            persona, question = old.persona, old.question_id
+        elif speaker is Speaker.CANDIDATE:
+            question = self._question_id
+        else:
+            question = self._question_id
+            reply = self._replies.get(turn)
+            persona = reply.settled.asked.persona if reply and reply.settled.asked else self.persona
+        self._said[key] = Said(turn, speaker, text, persona, question)
+        self._changed.add(key)
+        self._removed.discard(key)
+        if speaker is Speaker.INTERVIEWER and question in self._follow_ups:
+            self._follow_ups[question] = replace(self._follow_ups[question], text=text)
+
+    @property
+    def persona(self) -> str | None:
+        """Who holds the floor for the company now."""
+        index = self.progress.index
+        return self.questions[index].persona if 0 <= index < len(self.questions) else None
+
+    def cancel_reply(self, turn: TurnId, sent: str) -> None:
+        """The reply was cut short. A question that never got out has not been asked."""
+        self._take_back_unless(turn, sent)
+
+    def reconcile(self, utterances: Sequence[Utterance]) -> None:
+        """Trim the interviewer's turns to what the far side says was spoken.
+
+        Each of its interviewer items is matched, in order, to the next turn of ours that begins with
+        the same words; ours is then cut to it. Turns that were skipped over were never heard.
+        """
+        ours = [s for s in self.said if s.speaker is Speaker.INTERVIEWER]
+        place = 0
+        for heard in (u for u in utterances if u.speaker is Speaker.INTERVIEWER):
+            found = next((n for n in range(place, len(ours)) if _begins(ours[n].text, heard.text)), None)
+            if found is None:
+                continue
+            for skipped in ours[place:found]:
+                self._unheard(skipped, "")
+            whole = ours[found]
+            if len(words_of(heard.text)) < len(words_of(whole.text)):
+                self._unheard(whole, heard.text)
+            place = found + 1
+
+    def _unheard(self, said: Said, heard: str) -> None:
+        if said.text == heard:
+            return
+        self.record(said.turn, Speaker.INTERVIEWER, heard)
+        self._take_back_unless(said.turn, heard)
+
+    def _take_back_unless(self, turn: TurnId, heard: str) -> None:
+        reply = self._replies.get(turn)
+        if reply is None or turn != max(self._replies):
+            return
+        asked = reply.settled.asked
+        if reply.settled.step in (Step.GREET, Step.ADVANCE) and asked is not None:
+            got_out = _holds_start(heard, asked.text)
+        elif reply.settled.step is Step.CLOSE:
+            got_out = False  # they went on talking: the goodbye did not take
+        else:
+            got_out = bool(words_of(heard))
+        if got_out or (reply.settled.step is Step.GREET and words_of(heard)):
+            return
+        self.progress = replace(reply.before, spent_s=self.progress.spent_s)
+        self._question_id, self._moved = reply.question_before, True
+        del self._replies[turn]
+
+    def spend(self, seconds: float) -> None:
+        """Seconds of the interview used so far; never goes back."""
+        if seconds > self.progress.spent_s:
+            self.progress = replace(self.progress, spent_s=seconds)
+
+    def take_changes(self) -> Changes:
+        """What is to be stored; afterwards nothing is dirty. Give it back with `put_back` on failure."""
+        said = tuple(self._said[key] for key in sorted(self._changed, key=lambda k: (k[0], k[1])))
+        answers = tuple(
+            Answer(s.turn, s.question_id, s.text)
+            for s in said
+            if s.speaker is Speaker.CANDIDATE and s.question_id is not None
+        )
+        wanted = {s.question_id for s in said}
+        follow_ups = tuple(q for q in self._follow_ups.values() if q.id in wanted and q.text)
+        changes = Changes(self.progress, said, answers, follow_ups, tuple(sorted(self._removed)))
+        self._changed, self._removed, self._moved = set(), set(), False
+        return changes
+
+    def put_back(self, changes: Changes) -> None:
+        """The changes were not stored: they are dirty again, at their newest state."""
+        self._changed |= {(s.turn, s.speaker) for s in changes.said if (s.turn, s.speaker) in self._said}
+        self._removed |= {key for key in changes.removed if key not in self._said}
+        self._moved = True
+
+
+def _begins(text: str, heard: str) -> bool:
+    mine, theirs = [w.lower() for w in words_of(text)], [w.lower() for w in words_of(heard)]
+    head = min(len(theirs), 6)
+    return bool(theirs) and mine[:head] == theirs[:head]
+
+
+def _holds_start(heard: str, question: str) -> bool:
+    """True when at least the first six words of ``question`` are in ``heard``."""
+    spoken = [w.lower() for w in words_of(heard)]
+    start = [w.lower() for w in words_of(question)][:6]
+    return any(spoken[n : n + len(start)] == start for n in range(len(spoken) - len(start) + 1))
