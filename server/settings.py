@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from dotenv import dotenv_values
 
@@ -98,7 +98,7 @@ class Settings:
         return tuple(value for value in found if value)
 
 
-VARIABLES: Final[dict[str, str]] = {
+_NOT_OURS: Final = {
     "GEMINI_API_KEY": "gemini_api_key",
     "VERTEX_PROJECT": "vertex_project",
     "VERTEX_LOCATION": "vertex_location",
@@ -111,11 +111,10 @@ VARIABLES: Final[dict[str, str]] = {
     "RETELL_API_KEY": "retell_api_key",
     "RETELL_BASE_URL": "retell_base_url",
 }
-VARIABLES |= {
-    f"VIVA_{name.upper()}": name
-    for name in Settings.__dataclass_fields__
-    if name not in set(VARIABLES.values())
+VARIABLES: Final[dict[str, str]] = _NOT_OURS | {
+    f"VIVA_{name.upper()}": name for name in Settings.__dataclass_fields__ if name not in _NOT_OURS.values()
 }
+"""Every environment variable that is read, to its field."""
 _BY_FIELD: Final = {name: variable for variable, name in VARIABLES.items()}
 
 
@@ -125,7 +124,7 @@ def load_settings(environ: Mapping[str, str], dotenv: Path | None) -> Settings:
     An empty value counts as not set.
 
     Raises:
-        SettingsError: a value cannot be used, a chosen provider lacks its key, or a ``VIVA_`` name is unknown.
+        SettingsError: a value cannot be used, a chosen provider lacks its key, a ``VIVA_`` name is unknown.
     """
     given: dict[str, str] = {}
     if dotenv is not None and dotenv.is_file():
@@ -133,7 +132,9 @@ def load_settings(environ: Mapping[str, str], dotenv: Path | None) -> Settings:
         given |= {k: v for k, v in dotenv_values(dotenv, interpolate=False).items() if v is not None}
     given |= environ
     _refuse_unknown(given)
-    values = {_field: given[name].strip() for name, _field in VARIABLES.items() if given.get(name, "").strip()}
+    values = {
+        _field: given[name].strip() for name, _field in VARIABLES.items() if given.get(name, "").strip()
+    }
     settings = _build(values)
     _check_providers(settings)
     _check_auth(settings)
@@ -199,9 +200,8 @@ def _refuse_unknown(given: Mapping[str, str]) -> None:
 
 def _build(values: dict[str, str]) -> Settings:
     data_dir = Path(values.get("data_dir", "var"))
-    secrets_given = {n: values[n] for n in ("secret", "jwt_secret") if n in values}
-    for name, value in secrets_given.items():
-        if len(value) < _MIN_SECRET:
+    for name in ("secret", "jwt_secret"):
+        if name in values and len(values[name]) < _MIN_SECRET:
             raise SettingsError(f"{_BY_FIELD[name]} is too short: write at least {_MIN_SECRET} characters.")
     if not re.fullmatch(r"[A-Za-z0-9._~-]*", values.get("retell_ws_secret", "")):
         raise SettingsError(
@@ -219,7 +219,7 @@ def _build(values: dict[str, str]) -> Settings:
     texts["retell_unknown_calls"] = _one_of(values, "retell_unknown_calls", ("generic", "refuse"))
     texts["object_store"] = _object_store(values.get("object_store"), data_dir)
     return Settings(
-        **texts,  # type: ignore[arg-type]  # the fields left over are all text
+        **texts,
         port=_port(values.get("port", "8080")),
         data_dir=data_dir,
         llm=_chain(values.get("llm", "offline")),
@@ -270,14 +270,79 @@ def _one_of(values: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> s
 def _web_url(variable: str, text: str) -> str:
     parts = _split(text)
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
-        raise SettingsError(f"{variable} is not a web address: write it like https://host or http://host:8080.")
+        raise SettingsError(
+            f"{variable} is not a web address: write it like https://host or http://host:8080."
+        )
     return text.rstrip("/")
 
 
-def _split(text: str):  # type: ignore[no-untyped-def]
+def _scheme(values: Mapping[str, str], name: str, schemes: tuple[str, ...], example: str) -> None:
+    if name not in values:
+        return
+    parts = _split(values[name])
+    if parts is None or parts.scheme not in schemes or not (parts.hostname or parts.scheme == "unix"):
+        raise SettingsError(f"{_BY_FIELD[name]} is not such an address: write it like {example}.")
+
+
+def _split(text: str) -> SplitResult | None:
     try:
         parts = urlsplit(text)
-        _ = parts.port
+        _ = parts.port  # a bad port shows only when it is asked for
     except ValueError:
         return None
     return parts
+
+
+def _object_store(text: str | None, data_dir: Path) -> str:
+    if text is None:
+        return f"file:{data_dir / 'objects'}"
+    if not re.fullmatch(r"file:.+|s3://[A-Za-z0-9][A-Za-z0-9._-]*(/.*)?", text):
+        raise SettingsError("VIVA_OBJECT_STORE is not a store: write file:FOLDER or s3://bucket/prefix.")
+    return text
+
+
+# (setting, value that needs it, any of these fields suffices)
+_NEEDS: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
+    ("llm", "gemini", ("gemini_api_key",)),
+    ("llm", "vertex", ("vertex_project",)),
+    ("llm", "vertex", ("vertex_location",)),
+    ("llm", "mistral", ("mistral_api_key",)),
+    ("llm", "openai", ("openai_api_key", "openai_base_url")),  # a local server may need no key
+    ("stt", "azure", ("azure_speech_key",)),
+    ("stt", "azure", ("azure_speech_region", "azure_speech_base_url")),
+    ("stt", "elevenlabs", ("elevenlabs_api_key",)),
+    ("stt", "openai", ("openai_api_key", "openai_base_url")),
+    ("tts", "azure", ("azure_speech_key",)),
+    ("tts", "azure", ("azure_speech_region", "azure_speech_base_url")),
+    ("tts", "elevenlabs", ("elevenlabs_api_key",)),
+)
+
+
+def _check_providers(settings: Settings) -> None:
+    for name, value, fields in _NEEDS:
+        chosen = getattr(settings, name)
+        is_chosen = value in ((chosen,) if isinstance(chosen, str) else chosen)
+        if is_chosen and not any(getattr(settings, one) for one in fields):
+            wanted = " or ".join(_BY_FIELD[one] for one in fields)
+            raise SettingsError(f"{_BY_FIELD[name]} names {value}: set {wanted} too, or take {value} out.")
+
+
+def _check_auth(settings: Settings) -> None:
+    if settings.auth == "local" and not _is_loopback(settings.host):
+        raise SettingsError(
+            f"VIVA_AUTH=local lets everyone in, and VIVA_HOST is {settings.host!r}: "
+            "write VIVA_HOST=127.0.0.1 or VIVA_AUTH=oidc."
+        )
+    if settings.auth == "oidc" and not settings.jwt_secret:
+        for name in ("oidc_issuer", "oidc_audience"):
+            if not getattr(settings, name):
+                raise SettingsError(
+                    f"VIVA_AUTH=oidc needs {_BY_FIELD[name]}: set it, or set VIVA_JWT_SECRET."
+                )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
