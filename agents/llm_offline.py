@@ -59,18 +59,16 @@ def _interviewer(facts: Mapping[str, Any]) -> str:
     answer, steps = str(facts["answer"]), [Step(step) for step in facts["moves"]]
     if steps == [Step.ANSWER_BACK]:
         return _line(Step.ANSWER_BACK, True, "") + (
-            "Since this is a practice interview, I cannot speak for one company. In most teams that is worked out "
-            "with your manager in the first weeks, and it is a fair thing to ask for in writing. "
+            "Since this is a practice interview, I cannot speak for one company. "
+            "In most teams that is worked out with your manager in the first weeks, and it is a fair thing to ask for in writing. "
             "Is there anything else you would like to ask?"
         )
     words = len(words_of(answer))
     about = salient(answer) if has_words(answer) else ""
-    eager = int(facts["exploration"]) >= 5 or words < 40
-    if Step.PROBE in steps and about and (eager or steps[0] is Step.PROBE):
-        if steps[0] is Step.PROBE or (words < 25 and int(facts["exploration"]) >= 7):
-            angles = list(facts["angles"]) or ["What was your own part in it?"]
-            angle = angles[int(facts["probes"]) % len(angles)]
-            return _line(Step.PROBE, words >= 15, about) + f"You mentioned {about}. {angle}"
+    if about and Step.PROBE in steps and (steps[0] is Step.PROBE or words < 25):
+        angles = list(facts["angles"]) or ["What was your own part in it?"]
+        angle = angles[int(facts["probes"]) % len(angles)]
+        return _line(Step.PROBE, words >= 15, about) + f"You mentioned {about}. {angle}"
     forward = next(step for step in steps if step is not Step.PROBE)
     return _line(forward, words >= 15, "") + str(facts["bridge"])
 
@@ -84,11 +82,14 @@ def _coach(facts: Mapping[str, Any]) -> str:
     """The first part of situation, task, action, result that the answer lacks."""
     text = f" {str(facts['answer']).lower()} "
     parts = (
-        ((" when ", " while ", " at ", " our team", " project"), "Set the scene first: where and when was this?"),
-        ((" had to", " goal", " needed", " asked me", " my task"), "Say what your task was, in one sentence."),
+        ((" when ", " while ", " at ", " our team", " project"), "Set the scene first: where was this?"),
+        (
+            (" had to", " goal", " needed", " asked me", " my task"),
+            "Say what your task was, in one sentence.",
+        ),
         ((" i ",), "Say I rather than we for the steps that were yours."),
-        ((" result", " so that", " reduced", " increased", " %", " percent", " saved"), "End with the result, in a number."),
-    )  # fmt: skip
+        ((" result", " so that", " reduced", " increased", " percent", " saved"), "End with a result."),
+    )
     for signs, cue in parts:
         if not any(sign in text for sign in signs):
             return cue

@@ -114,7 +114,7 @@ class QuestionBank:
     def role(self, name: str) -> RoleMatch:
         """The role called ``name`` (id, title or alias; case, punctuation and rank do not matter).
 
-        An unknown name gives the role whose rarest words it shares, else the generalist; the match
+        An unknown name gives the role whose names and stacks share its rarest words, else the generalist; the match
         then has ``exact`` False.
         """
         wished = _plain(name)
@@ -122,7 +122,8 @@ class QuestionBank:
             if wished in _names(role):
                 return RoleMatch(name, role, exact=True)
         vocabulary = {
-            role.id: {word for known in _names(role) for word in known.split()} for role in self.roles
+            role.id: {word for known in (*_names(role), *role.stacks) for word in _WORD.findall(known)}
+            for role in self.roles
         }
         spread = Counter(word for words in vocabulary.values() for word in words)
 

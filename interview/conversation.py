@@ -74,6 +74,7 @@ class Conversation:
         self._removed: set[tuple[TurnId, Speaker]] = set()
         self._follow_ups: dict[str, Question] = {}
         self._moved = False
+        self._heard: tuple[Utterance, ...] | None = None
         self.nudges = 0
 
     # --- looking -------------------------------------------------------------------------------
@@ -139,6 +140,10 @@ class Conversation:
                 self._changed.discard(key)
                 self._removed.add(key)
             return
+        if speaker is Speaker.CANDIDATE and (last := self.unanswered()) is not None:
+            # A far side that repeats what it has not been answered sends the longer text again.
+            if last.turn < turn and text.startswith(last.text):
+                self.record(last.turn, Speaker.CANDIDATE, "")
         old = self._said.get(key)
         persona = question = None
         if old:
@@ -162,27 +167,35 @@ class Conversation:
         return self.questions[index].persona if 0 <= index < len(self.questions) else None
 
     def cancel_reply(self, turn: TurnId, sent: str) -> None:
-        """The reply was cut short. A question that never got out has not been asked."""
+        """The reply was cut short after ``sent``. A question that never got out was not asked."""
+        self.record(turn, Speaker.INTERVIEWER, sent)
         self._take_back_unless(turn, sent)
+        if self._heard is not None and turn not in self.reconcile(self._heard):
+            self.record(turn, Speaker.INTERVIEWER, "")
+            self._take_back_unless(turn, "")
 
-    def reconcile(self, utterances: Sequence[Utterance]) -> None:
-        """Trim the interviewer's turns to what the far side says was spoken.
+    def reconcile(self, utterances: Sequence[Utterance]) -> set[TurnId]:
+        """Trim the interviewer's turns to what the far side says was spoken; the turns it knows.
 
         Each of its interviewer items is matched, in order, to the next turn of ours that begins with
         the same words; ours is then cut to it. Turns that were skipped over were never heard.
         """
+        self._heard = tuple(utterances)
         ours = [s for s in self.said if s.speaker is Speaker.INTERVIEWER]
+        known: set[TurnId] = set()
         place = 0
-        for heard in (u for u in utterances if u.speaker is Speaker.INTERVIEWER):
-            found = next((n for n in range(place, len(ours)) if _begins(ours[n].text, heard.text)), None)
+        for heard in _interviewer_items(utterances):
+            found = next((n for n in range(place, len(ours)) if _begins(ours[n].text, heard)), None)
             if found is None:
                 continue
             for skipped in ours[place:found]:
                 self._unheard(skipped, "")
             whole = ours[found]
-            if len(words_of(heard.text)) < len(words_of(whole.text)):
-                self._unheard(whole, heard.text)
+            known.add(whole.turn)
+            if len(words_of(heard)) < len(words_of(whole.text)):
+                self._unheard(whole, heard)
             place = found + 1
+        return known
 
     def _unheard(self, said: Said, heard: str) -> None:
         if said.text == heard:
@@ -231,6 +244,20 @@ class Conversation:
         self._changed |= {(s.turn, s.speaker) for s in changes.said if (s.turn, s.speaker) in self._said}
         self._removed |= {key for key in changes.removed if key not in self._said}
         self._moved = True
+
+
+def _interviewer_items(utterances: Sequence[Utterance]) -> list[str]:
+    """The interviewer's items, those that follow one another joined."""
+    items: list[str] = []
+    before: Speaker | None = None
+    for utterance in utterances:
+        if utterance.speaker is Speaker.INTERVIEWER:
+            if before is Speaker.INTERVIEWER:
+                items[-1] = f"{items[-1]} {utterance.text}"
+            else:
+                items.append(utterance.text)
+        before = utterance.speaker
+    return items
 
 
 def _begins(text: str, heard: str) -> bool:

@@ -32,7 +32,7 @@ PERSONAS: Final[Mapping[str, Persona]] = {
         ),
         Persona(
             "tech_lead", "Daniel", "technical lead",
-            "direct and precise; asks how it works, what broke and what was measured; short sentences", "male_1",
+            "direct and precise; asks how it works, what broke and what was measured", "male_1",
         ),
         Persona(
             "panel.manager", "Ingrid", "hiring manager",

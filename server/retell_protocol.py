@@ -1,0 +1,185 @@
+"""Retell's custom-LLM protocol, sans I/O: text frames in, events and frames out.
+
+Source: Retell's guides for custom LLM sockets (frame fields, supersession, keepalive). Every frame that
+leaves here has its types right, since Retell drops a wrong one without a word.
+
+An ``update_only`` is only peeked at; its transcript is decoded when something is made of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from interview.events import LineEvent, Silence, Speaker, TranscriptSeen, TurnEnded, TurnId, Utterance
+from interview.reading import UNINTELLIGIBLE
+
+MAX_FRAME: Final = 4 * 1024 * 1024
+"""Bytes of one inbound frame; an hour of transcript with word times is about 1 MB."""
+
+
+class _Peek(msgspec.Struct):
+    interaction_type: str = ""
+    response_id: int | None = None
+    timestamp: int | float | None = None
+
+
+class _Word(msgspec.Struct):
+    end: float | None = None
+
+
+class _Item(msgspec.Struct):
+    role: str = ""
+    content: str = ""
+    words: list[_Word] | None = None
+
+
+class _Transcript(msgspec.Struct):
+    transcript: list[_Item] | None = None
+
+
+class _Details(msgspec.Struct):
+    call: dict[str, Any] = {}
+
+
+_peek: Final = msgspec.json.Decoder(_Peek, strict=True)
+_transcript: Final = msgspec.json.Decoder(_Transcript, strict=False)
+_details: Final = msgspec.json.Decoder(_Details)
+_encode: Final = msgspec.json.Encoder().encode
+
+
+@dataclass(slots=True)
+class Received:
+    """What one frame led to. ``note``: why it was skipped, without a word of its content."""
+
+    replies: list[bytes] = field(default_factory=list)
+    events: list[LineEvent] = field(default_factory=list)
+    details: dict[str, Any] | None = None
+    note: str | None = None
+
+
+class RetellProtocol:
+    """The state of one call id, over all its sockets: the newest turn and which turns are complete."""
+
+    def __init__(self) -> None:
+        self.newest: TurnId = TurnId(0)
+        self._complete: set[TurnId] = set()
+        self._begun: set[TurnId] = set()
+        self._last_update: str | bytes = b""
+
+    def config(self) -> bytes:
+        """The first frame on every socket."""
+        wanted = {"auto_reconnect": True, "call_details": True, "transcript_with_tool_calls": False}
+        return _encode({"response_type": "config", "config": wanted})
+
+    def nothing_to_say(self) -> bytes:
+        """An empty id-0 response: the call has had its greeting."""
+        return self._response(TurnId(0), "", complete=True)
+
+    def receive(self, frame: str | bytes) -> Received:
+        """Never raises: whatever Retell sends, the socket stays up."""
+        try:
+            head = _peek.decode(frame)
+        except (msgspec.DecodeError, UnicodeError):
+            return Received(note="frame is not the JSON that was agreed")
+        match head.interaction_type:
+            case "ping_pong" if head.timestamp is not None:
+                return Received([_encode({"response_type": "ping_pong", "timestamp": head.timestamp})])
+            case "update_only":
+                self._last_update = frame
+                return Received()
+            case "response_required" | "reminder_required" if head.response_id is not None:
+                return self._request(TurnId(head.response_id), frame, head.interaction_type)
+            case "call_details":
+                return self._call_details(frame)
+            case _:
+                return Received(note="frame of unknown type or without its id")
+
+    def _request(self, turn: TurnId, frame: str | bytes, kind: str) -> Received:
+        if turn < self.newest or (turn == self.newest and turn in self._begun | self._complete):
+            return Received(note="request is not newer than the last one")
+        try:
+            items = _transcript.decode(frame).transcript or []
+        except msgspec.DecodeError:
+            items = []
+        self.newest, self._last_update = turn, b""
+        self._begun.add(turn)
+        heard = TranscriptSeen(_utterances(items))
+        if kind == "reminder_required":
+            return Received(events=[heard, Silence(turn)])
+        return Received(events=[heard, TurnEnded(turn, _last_words(items), _audio_s(items))])
+
+    @staticmethod
+    def _call_details(frame: str | bytes) -> Received:
+        try:
+            return Received(details=_details.decode(frame).call)
+        except msgspec.DecodeError:
+            return Received(note="call details are not an object", details={})
+
+    def last_heard(self) -> TranscriptSeen | None:
+        """The newest transcript that no request has brought, decoded now; for the end of a call."""
+        if not self._last_update:
+            return None
+        try:
+            items = _transcript.decode(self._last_update).transcript
+        except msgspec.DecodeError:
+            return None
+        self._last_update = b""
+        return TranscriptSeen(_utterances(items)) if items else None
+
+    def chunk(self, turn: TurnId, text: str, *, first: bool) -> bytes | None:
+        """A piece of the reply, or None when Retell would drop it: stale, or already complete."""
+        if turn != self.newest or turn in self._complete:
+            return None
+        return self._response(turn, text if first else f" {text}", complete=False)
+
+    def complete(self, turn: TurnId, *, end_call: bool = False) -> bytes | None:
+        """The end of the reply, once; None when stale or complete."""
+        if turn != self.newest or turn in self._complete:
+            return None
+        self._complete.add(turn)
+        return self._response(turn, "", complete=True, end_call=end_call)
+
+    def is_complete(self, turn: TurnId) -> bool:
+        return turn in self._complete
+
+    @staticmethod
+    def _response(turn: TurnId, text: str, *, complete: bool, end_call: bool = False) -> bytes:
+        frame: dict[str, object] = {
+            "response_type": "response",
+            "response_id": int(turn),
+            "content": text,
+            "content_complete": complete,
+        }
+        if end_call:
+            # Without this a single word from the candidate during the goodbye discards the hang-up.
+            frame |= {"end_call": True, "no_interruption_allowed": True}
+        return _encode(frame)
+
+
+def _utterances(items: list[_Item]) -> tuple[Utterance, ...]:
+    spoken = {"agent": Speaker.INTERVIEWER, "user": Speaker.CANDIDATE}
+    return tuple(Utterance(spoken[i.role], i.content) for i in items if i.role in spoken)
+
+
+def _last_words(items: list[_Item]) -> str:
+    """The candidate's words since the interviewer last spoke."""
+    texts: list[str] = []
+    for item in reversed(items):
+        if item.role == "agent":
+            break
+        if item.role == "user" and item.content.strip():
+            texts.append(item.content.strip())
+    words = [t for t in reversed(texts) if t != UNINTELLIGIBLE]
+    return " ".join(words or texts[:1])
+
+
+def _audio_s(items: list[_Item]) -> float | None:
+    """Where the call's audio clock stands, by the last word that has a time."""
+    for item in reversed(items):
+        for word in reversed(item.words or []):
+            if word.end is not None:
+                return word.end
+    return None
