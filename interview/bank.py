@@ -114,8 +114,8 @@ class QuestionBank:
     def role(self, name: str) -> RoleMatch:
         """The role called ``name`` (id, title or alias; case, punctuation and rank do not matter).
 
-        An unknown name gives the role whose names and stacks share its rarest words, else the generalist; the match
-        then has ``exact`` False.
+        An unknown name gives the role whose names and stacks share its rarest words, else the
+        generalist; the match then has ``exact`` False.
         """
         wished = _plain(name)
         for role in self.roles:

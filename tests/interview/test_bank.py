@@ -102,6 +102,7 @@ def test_role_is_found_by_any_of_its_names(name: str) -> None:
     ("name", "nearest"),
     [
         ("Backend Wizard", "software_engineer_backend"),
+        ("Kubernetes Administrator", "devops_engineer"),
         ("Deep sea diver", "generalist"),
         ("engineer", "generalist"),
         ("", "generalist"),
