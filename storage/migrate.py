@@ -6,12 +6,10 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any, Final
-
-import asyncpg
+from typing import Final
 
 from storage.ports import MigrationRefused
-from storage.wire import connect, guard
+from storage.wire import Connection, Pool, connect, guard
 
 _LOCK_KEY: Final = 0x76697661  # "viva"; an advisory lock of the whole database
 _WAIT_S: Final = 600.0  # another process may be in the middle of a long migration
@@ -39,7 +37,7 @@ def migrations() -> list[Migration]:
     ]
 
 
-async def migrate(dsn_or_pool: str | asyncpg.Pool[Any], *, plan: Sequence[Migration] | None = None) -> list[str]:
+async def migrate(dsn_or_pool: str | Pool, *, plan: Sequence[Migration] | None = None) -> list[str]:
     """Apply what is missing and return the names of the files applied now.
 
     Safe when several processes run it at once: one works, the others wait and find nothing to do.
@@ -60,9 +58,7 @@ async def migrate(dsn_or_pool: str | asyncpg.Pool[Any], *, plan: Sequence[Migrat
             await own.close()
 
 
-async def _apply(
-    connection: asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any], steps: Sequence[Migration]
-) -> list[str]:
+async def _apply(connection: Connection, steps: Sequence[Migration]) -> list[str]:
     await connection.execute("SELECT pg_advisory_lock($1)", _LOCK_KEY, timeout=_WAIT_S)
     try:
         await connection.execute(

@@ -4,12 +4,120 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Any, Final, TypeAlias
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import msgspec
 
 from storage.ports import Duplicate, NotFound, StorageDown
 
-Pool = asyncpg.Pool[Any] if False else asyncpg.Pool
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+Connection: TypeAlias = (
+    "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+)
+
+ACQUIRE_S: Final = 5.0
+_CONNECT_S: Final = 5.0
+_COMMAND_S: Final = 10.0
+_JSONB_VERSION: Final = b"\x01"
+
+_UNREACHABLE: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.QueryCanceledError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    OSError,
+    TimeoutError,
+)
+
+
+@contextmanager
+def guard() -> Iterator[None]:
+    """Turn what asyncpg raises into the errors of `ports`. PostgreSQL's details hold values: left out."""
+    try:
+        yield
+    except asyncpg.UniqueViolationError as error:
+        raise Duplicate(f"taken already: {error.constraint_name}") from None
+    except asyncpg.ForeignKeyViolationError as error:
+        raise NotFound(f"no such row to point to: {error.constraint_name}") from None
+    except _UNREACHABLE as error:
+        raise StorageDown(f"PostgreSQL did not answer ({type(error).__name__}): is it running?") from error
+    except asyncpg.InterfaceError as error:
+        if isinstance(error, ValueError):  # DataError and its kin: a value of ours that does not fit
+            raise
+        raise StorageDown("the connection to PostgreSQL is closed") from error
+
+
+def encode_json(value: Any) -> bytes:
+    """JSON that PostgreSQL takes: NUL and lone surrogates, which it refuses, are left out."""
+    try:
+        data = msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_scrub(msgspec.to_builtins(value)))
+    return msgspec.json.encode(_scrub(msgspec.to_builtins(value))) if b"\\u0000" in data else data
+
+
+def _scrub(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\0", "").encode("utf-8", "ignore").decode()
+    if isinstance(value, dict):
+        return {_scrub(key): _scrub(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_scrub(item) for item in value]
+    return value
+
+
+async def set_codecs(connection: Connection) -> None:
+    """Let ``jsonb`` values come and go as plain JSON data."""
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda value: _JSONB_VERSION + encode_json(value),
+        decoder=lambda data: msgspec.json.decode(data[1:]),
+        format="binary",
+    )
+
+
+async def connect(dsn: str) -> asyncpg.Connection[asyncpg.Record]:
+    """One connection of its own, for work outside the pool. Raises StorageDown."""
+    with _reaching(dsn):
+        return await asyncpg.connect(dsn, timeout=_CONNECT_S, command_timeout=_COMMAND_S)
+
+
+async def open_pool(dsn: str, *, min_size: int = 1, max_size: int = 10) -> Pool:
+    """A pool of connections with the JSON codec; close it with ``await pool.close()``.
+
+    Raises:
+        StorageDown: the database cannot be reached; the text names it, without the password.
+    """
+    with _reaching(dsn):
+        return await asyncpg.create_pool(
+            dsn,
+            min_size=min_size,
+            max_size=max_size,
+            timeout=_CONNECT_S,
+            command_timeout=_COMMAND_S,
+            init=set_codecs,
+        )
+
+
+@contextmanager
+def _reaching(dsn: str) -> Iterator[None]:
+    try:
+        yield
+    except _UNREACHABLE as error:
+        raise StorageDown(
+            f"cannot reach PostgreSQL at {_place(dsn)} ({type(error).__name__}): "
+            "check that it runs and that VIVA_DATABASE_URL is right"
+        ) from error
+
+
+def _place(dsn: str) -> str:
+    parts = urlsplit(dsn)
+    host = parts.hostname or parse_qs(parts.query).get("host", ["localhost"])[0]
+    return f"{host}:{parts.port or 5432}{parts.path}"

@@ -1,0 +1,211 @@
+"""What a live call writes, in PostgreSQL (`ports.CallStore`).
+
+Every transaction here locks the response first and the session second.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+import asyncpg
+import msgspec
+
+from interview.errors import IllegalTransition
+from interview.model import InterviewSession, Move, SessionStatus
+from storage.ports import CallChanges, Closed, Fenced, NotFound, OpenCall, StorageError
+from storage.rows import (
+    PLANNED_QUESTIONS,
+    QUESTION_COLUMNS,
+    QUESTION_RECORD,
+    RESPONSE_COLUMNS,
+    SESSION_COLUMNS,
+    UTTERANCE_COLUMNS,
+    question_rows,
+    to_question,
+    to_response,
+    to_session,
+    to_utterance,
+)
+from storage.wire import ACQUIRE_S, Connection, Pool, guard
+
+_ENDS: Final = {
+    SessionStatus.COMPLETED: Move.COMPLETE,
+    SessionStatus.CANCELLED: Move.CANCEL,
+    SessionStatus.ABANDONED: Move.ABANDON,
+    SessionStatus.INTERRUPTED: Move.INTERRUPT,
+}
+
+_OPEN = f"""
+UPDATE mock_interview_responses r
+SET fence = fence + 1, status = 'in_progress', end_reason = NULL, ended_at = NULL
+WHERE call_id = $1 AND NOT is_ended
+RETURNING fence, {RESPONSE_COLUMNS}
+"""
+
+# One statement, so one round trip and one transaction. The lock on the row of the response makes the
+# fence decide: a newer owner's open_call comes wholly before (no row matches) or wholly after.
+_SAVE = f"""
+WITH owned AS (
+    UPDATE mock_interview_responses SET progress = $3::jsonb
+    WHERE call_id = $1 AND fence = $2
+    RETURNING call_id, session_id
+), gone AS (
+    DELETE FROM mock_interview_utterances u
+    USING owned, jsonb_to_recordset($4::jsonb) AS x(turn integer, speaker text)
+    WHERE u.call_id = owned.call_id AND u.turn = x.turn AND u.speaker = x.speaker
+), heard AS (
+    INSERT INTO mock_interview_utterances (call_id, {UTTERANCE_COLUMNS})
+    SELECT owned.call_id, x.* FROM owned, jsonb_to_recordset($5::jsonb)
+        AS x(turn integer, speaker text, text text, persona text, question_id text)
+    ON CONFLICT (call_id, turn, speaker) DO UPDATE
+    SET text = excluded.text, persona = excluded.persona, question_id = excluded.question_id
+), answered AS (
+    INSERT INTO mock_interview_answers (call_id, turn, question_id, text, duration_ms)
+    SELECT owned.call_id, x.* FROM owned, jsonb_to_recordset($6::jsonb)
+        AS x(turn integer, question_id text, text text, duration_ms integer)
+    ON CONFLICT (call_id, turn) DO UPDATE
+    SET question_id = excluded.question_id, text = excluded.text, duration_ms = excluded.duration_ms
+), followed AS (
+    INSERT INTO mock_interview_questions (session_id, call_id, {QUESTION_COLUMNS})
+    SELECT owned.session_id, owned.call_id, x.id, x.position + (
+            SELECT coalesce(max(q.position) + 1, 0) FROM mock_interview_questions q
+            WHERE q.call_id = owned.call_id),
+        x.text, x.type, x.block, x.persona, x.difficulty, x.competencies, x.looks_for, x.angles,
+        x.time_limit_s, x.max_probes, x.parent_id, x.reason, x.bank_id
+    FROM owned, jsonb_to_recordset($7::jsonb) AS x{QUESTION_RECORD}
+    ON CONFLICT (session_id, call_id, id) DO UPDATE
+    SET text = excluded.text, reason = excluded.reason, parent_id = excluded.parent_id
+)
+SELECT count(*) FROM owned
+"""
+
+_END = """
+UPDATE mock_interview_responses
+SET status = $3::text, is_ended = $3::text <> 'interrupted', end_reason = $4, ended_at = $5
+WHERE call_id = $1 AND fence = $2 AND NOT is_ended
+RETURNING session_id
+"""
+
+
+class PostgresCalls:
+    """`ports.CallStore` on a pool from `wire.open_pool`."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def open_call(self, call_id: str) -> OpenCall:
+        with guard():
+            async with self._pool.acquire(timeout=ACQUIRE_S) as db, db.transaction():
+                row = await db.fetchrow(_OPEN, call_id)
+                if row is None:
+                    raise await _why_not(db, call_id, Closed("this call is over"))
+                fields = dict(row)
+                fence: int = fields.pop("fence")
+                response = to_response(fields)
+                stored = to_session(
+                    await _one(
+                        db,
+                        f"SELECT {SESSION_COLUMNS}, {PLANNED_QUESTIONS} FROM mock_interview_sessions s "
+                        "WHERE s.id = $1 FOR NO KEY UPDATE OF s",
+                        response.session_id,
+                    )
+                )
+                if stored.session.status is SessionStatus.CANCELLED:
+                    raise Closed("the interview was cancelled")
+                moved = await _move(db, stored.session, Move.START)
+                follow_ups = await db.fetch(
+                    f"SELECT {QUESTION_COLUMNS} FROM mock_interview_questions WHERE call_id = $1 "
+                    "ORDER BY position",
+                    call_id,
+                )
+                said = await db.fetch(
+                    f"SELECT {UTTERANCE_COLUMNS} FROM mock_interview_utterances WHERE call_id = $1 "
+                    "ORDER BY turn, speaker",
+                    call_id,
+                )
+        return OpenCall(
+            stored=replace(stored, session=moved),
+            response=response,
+            utterances=tuple(to_utterance(line) for line in said),
+            fence=fence,
+            follow_ups=tuple(to_question(line) for line in follow_ups),
+        )
+
+    async def save_call(self, call_id: str, fence: int, changes: CallChanges) -> None:
+        heard = {(line.turn, line.speaker): line for line in changes.utterances}
+        answers = {answer.turn: answer for answer in changes.answers}
+        follow_ups = {question.id: question for question in changes.follow_ups}
+        removed = [
+            {"turn": turn, "speaker": speaker}
+            for turn, speaker in changes.removed
+            if (turn, speaker) not in heard
+        ]
+        with guard():
+            async with self._pool.acquire(timeout=ACQUIRE_S) as db:
+                owned = await db.fetchval(
+                    _SAVE,
+                    call_id,
+                    fence,
+                    changes.progress,
+                    removed,
+                    [msgspec.to_builtins(line) for line in heard.values()],
+                    [msgspec.to_builtins(answer) for answer in answers.values()],
+                    question_rows(follow_ups.values()),
+                )
+                if not owned:
+                    raise await _why_not(db, call_id, Fenced("a newer owner holds this call"))
+
+    async def end_call(self, call_id: str, fence: int, *, status: str, reason: str, at: datetime) -> None:
+        move = _ENDS.get(SessionStatus(status))
+        if move is None:
+            raise ValueError(f"a call cannot end as {status}")
+        with guard():
+            async with self._pool.acquire(timeout=ACQUIRE_S) as db, db.transaction():
+                session_id = await db.fetchval(_END, call_id, fence, status, reason, at)
+                if session_id is None:
+                    stored_fence = await db.fetchval(
+                        "SELECT fence FROM mock_interview_responses WHERE call_id = $1", call_id
+                    )
+                    if stored_fence == fence:
+                        return
+                    raise await _why_not(db, call_id, Fenced("a newer owner holds this call"))
+                row = await _one(
+                    db,
+                    f"SELECT {SESSION_COLUMNS} FROM mock_interview_sessions s WHERE s.id = $1 "
+                    "FOR NO KEY UPDATE",
+                    session_id,
+                )
+                # A session with no such way (cancelled, completed by another guest) stays; the run ends.
+                await _move(db, to_session(row, questions=False).session, move)
+
+
+async def _move(db: Connection, session: InterviewSession, move: Move) -> InterviewSession:
+    """Store the session after ``move``; one that has no such way stays as it is."""
+    try:
+        moved = session.move(move)
+    except IllegalTransition:
+        return session
+    if moved.status is session.status:
+        return session
+    await db.execute(
+        "UPDATE mock_interview_sessions SET status = $2, version = $3, updated_at = now() WHERE id = $1",
+        moved.id,
+        moved.status,
+        moved.version,
+    )
+    return moved
+
+
+async def _one(db: Connection, sql: str, key: str) -> asyncpg.Record:
+    row = await db.fetchrow(sql, key)
+    if row is None:  # the foreign key and the lock on the response forbid it
+        raise NotFound("no such interview")
+    return row
+
+
+async def _why_not(db: Connection, call_id: str, error: StorageError) -> StorageError:
+    """``error`` when the call is known, else NotFound."""
+    known = await db.fetchval("SELECT call_id FROM mock_interview_responses WHERE call_id = $1", call_id)
+    return NotFound("no such call") if known is None else error

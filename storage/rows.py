@@ -1,0 +1,81 @@
+"""Rows to values and back: the one place that knows how a dataclass lies in its table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, TypeAlias
+
+import asyncpg
+import msgspec
+
+from interview.model import InterviewSession, Question
+from storage.ports import AgentInterviewer, StoredAnswer, StoredResponse, StoredSession, StoredUtterance
+
+Row: TypeAlias = "Mapping[str, Any] | asyncpg.Record"
+
+QUESTION_COLUMNS: Final = (
+    "id, position, text, type, block, persona, difficulty, competencies, looks_for, angles, "
+    "time_limit_s, max_probes, parent_id, reason, bank_id"
+)
+QUESTION_RECORD: Final = (
+    "(id text, position integer, text text, type text, block text, persona text, difficulty text, "
+    "competencies jsonb, looks_for jsonb, angles jsonb, time_limit_s integer, max_probes integer, "
+    "parent_id text, reason text, bank_id text)"
+)
+SESSION_COLUMNS: Final = (
+    "s.id, s.candidate_id, s.wishes, s.status, s.version, s.link_id, s.slug, s.name, s.interviewer_id, "
+    "s.created_at, s.metadata, s.results, s.idempotency_key"
+)
+PLANNED_QUESTIONS: Final = (
+    "(SELECT coalesce(jsonb_agg(to_jsonb(q) ORDER BY q.position), '[]')"
+    " FROM mock_interview_questions q WHERE q.session_id = s.id AND q.call_id IS NULL) AS questions"
+)
+RESPONSE_COLUMNS: Final = (
+    "id, session_id, call_id, transport, email, name, created_at, status, is_ended, is_analysed, "
+    "analytics, progress, end_reason, ended_at"
+)
+UTTERANCE_COLUMNS: Final = "turn, speaker, text, persona, question_id"
+
+
+def question_rows(questions: Iterable[Question]) -> list[dict[str, Any]]:
+    """Questions as JSON data for `QUESTION_RECORD`, with their places in the queue."""
+    return [
+        {**msgspec.to_builtins(question), "position": position} for position, question in enumerate(questions)
+    ]
+
+
+def to_question(row: Row) -> Question:
+    return msgspec.convert(dict(row), Question)
+
+
+def to_session(row: Row, *, questions: bool = True) -> StoredSession:
+    """A row of `SESSION_COLUMNS`, with `PLANNED_QUESTIONS` unless ``questions`` is false."""
+    fields = dict(row)
+    session = msgspec.convert(
+        {
+            "id": fields.pop("id"),
+            "candidate_id": fields.pop("candidate_id"),
+            "wishes": fields.pop("wishes"),
+            "status": fields.pop("status"),
+            "version": fields.pop("version"),
+            "questions": fields.pop("questions", []) if questions else [],
+        },
+        InterviewSession,
+    )
+    return StoredSession(session=session, **fields)
+
+
+def to_response(row: Row) -> StoredResponse:
+    return StoredResponse(**dict(row))
+
+
+def to_utterance(row: Row) -> StoredUtterance:
+    return msgspec.convert(dict(row), StoredUtterance)
+
+
+def to_answer(row: Row) -> StoredAnswer:
+    return msgspec.convert(dict(row), StoredAnswer)
+
+
+def to_interviewer(row: Row) -> AgentInterviewer:
+    return msgspec.convert(dict(row), AgentInterviewer)
