@@ -135,15 +135,19 @@ class RetellProtocol:
             return None
         return self._response(turn, text if first else f" {text}", complete=False)
 
-    def complete(self, turn: TurnId, *, end_call: bool = False) -> bytes | None:
+    def complete(self, turn: TurnId) -> bytes | None:
         """The end of the reply, once; None when stale or complete."""
         if turn != self.newest or turn in self._complete:
             return None
         self._complete.add(turn)
-        return self._response(turn, "", complete=True, end_call=end_call)
+        return self._response(turn, "", complete=True)
 
-    def is_complete(self, turn: TurnId) -> bool:
-        return turn in self._complete
+    def goodbye(self, turn: TurnId, text: str, *, first: bool) -> bytes | None:
+        """The last words of the call and the hang-up in one frame; None when stale or complete."""
+        if turn != self.newest or turn in self._complete:
+            return None
+        self._complete.add(turn)
+        return self._response(turn, text if first else f" {text}", complete=True, end_call=True)
 
     @staticmethod
     def _response(turn: TurnId, text: str, *, complete: bool, end_call: bool = False) -> bytes:
