@@ -66,7 +66,8 @@ class SdkCompleter:
         async with self._making:
             if self._client is None:
                 # Importing costs seconds, and the client reads certificates from disk.
-                self._client, self._credentials = await asyncio.to_thread(self._make)
+                made, self._credentials = await asyncio.to_thread(self._make)
+                self._client = made
             return self._client
 
     def _make(self) -> tuple[Client, Credentials | None]:
