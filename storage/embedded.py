@@ -30,6 +30,7 @@ _log = logging.getLogger(__name__)
 
 _SOCKET: Final = ".s.PGSQL.5432"
 _SOCKET_PATH_MAX: Final = 103  # macOS has 104 bytes with the closing NUL, Linux 108
+_NOT_IN_A_DSN: Final = frozenset(',"')  # a comma parts hosts, and the quote ends PostgreSQL's own setting
 _START_S: Final = 60.0  # recovery after a crash may have much to replay
 _STOP_S: Final = 20.0
 _POLL_S: Final = 0.01
@@ -56,6 +57,7 @@ class EmbeddedPostgres:
             return await asyncio.shield(starting)
         except asyncio.CancelledError:
             await asyncio.wait([starting])
+            starting.exception()  # looked at, so that a start that failed as well is not reported as lost
             await asyncio.to_thread(self.stop)
             raise
 
@@ -145,7 +147,7 @@ class EmbeddedPostgres:
 
     def _socket_dir(self, user: OsUser | None) -> Path:
         folder = self._data_dir / "run"
-        if len(os.fsencode(folder / _SOCKET)) > _SOCKET_PATH_MAX:
+        if len(os.fsencode(folder / _SOCKET)) > _SOCKET_PATH_MAX or set(str(folder)) & _NOT_IN_A_DSN:
             digest = hashlib.sha256(os.fsencode(self._data_dir.resolve())).hexdigest()[:16]
             folder = Path(tempfile.gettempdir()) / f"viva-{digest}"
             if len(os.fsencode(folder / _SOCKET)) > _SOCKET_PATH_MAX:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -35,7 +36,7 @@ from storage.rows import (
     to_session,
     to_utterance,
 )
-from storage.wire import ACQUIRE_S, Connection, Pool, guard
+from storage.wire import ACQUIRE_S, Connection, Pool, clean, guard
 
 _INTERVIEWER = "id, name, description, sliders, voice, retell_agent_id, image"
 
@@ -129,14 +130,14 @@ class PostgresRepository:
                 _ADD_SESSION,
                 session.id,
                 session.candidate_id,
-                session.wishes.role,
+                clean(session.wishes.role),
                 session.wishes.scenario,
                 session.status,
                 session.version,
                 msgspec.to_builtins(session.wishes),
                 stored.link_id,
                 stored.slug,
-                stored.name,
+                clean(stored.name),
                 stored.interviewer_id,
                 stored.metadata,
                 stored.results,
@@ -227,6 +228,7 @@ class PostgresRepository:
         return {row["email"] for row in rows}
 
     async def add_response(self, response: StoredResponse) -> None:
+        response = replace(response, name=clean(response.name), email=clean(response.email))
         values: list[Any] = [getattr(response, name) for name in RESPONSE_COLUMNS.split(", ")]
         async with self._connection() as db:
             added = await db.fetchval(_ADD_RESPONSE, *values)

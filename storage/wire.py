@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 import msgspec
 
-from storage.ports import Duplicate, NotFound, StorageDown
+from storage.ports import Duplicate, NotFound, Stale, StorageDown
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Connection: TypeAlias = (
@@ -45,6 +45,10 @@ def guard() -> Iterator[None]:
         raise Duplicate(f"taken already: {error.constraint_name}") from None
     except asyncpg.ForeignKeyViolationError as error:
         raise NotFound(f"no such row to point to: {error.constraint_name}") from None
+    except asyncpg.CharacterNotInRepertoireError:
+        raise NotFound("no row can have such a key: it holds a NUL") from None
+    except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError) as error:
+        raise Stale("the row is being changed by someone else") from error
     except _UNREACHABLE as error:
         raise StorageDown(f"PostgreSQL did not answer ({type(error).__name__}): is it running?") from error
     except asyncpg.InterfaceError as error:
@@ -62,9 +66,14 @@ def encode_json(value: Any) -> bytes:
     return msgspec.json.encode(_scrub(msgspec.to_builtins(value))) if b"\\u0000" in data else data
 
 
+def clean(text: str) -> str:
+    """``text`` without what PostgreSQL refuses: NUL and lone surrogates."""
+    return text.replace("\0", "").encode("utf-8", "ignore").decode()
+
+
 def _scrub(value: Any) -> Any:
     if isinstance(value, str):
-        return value.replace("\0", "").encode("utf-8", "ignore").decode()
+        return clean(value)
     if isinstance(value, dict):
         return {_scrub(key): _scrub(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

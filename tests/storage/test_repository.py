@@ -171,6 +171,20 @@ def test_text_that_postgresql_refuses_is_cleaned(dsn: str) -> None:
     with_stores(dsn, work)
 
 
+def test_a_nul_in_a_name_is_dropped_and_in_a_key_finds_nothing(dsn: str) -> None:
+    async def work(stores: Stores) -> None:
+        await stores.repo.add_session(replace(a_session(), name="Pra\0ctice"))
+        await stores.repo.add_response(replace(a_response(1), name="Gu\0est"))
+        assert (await stores.repo.find_session("s1")).name == "Practice"
+        assert (await stores.repo.response_by_call("call1")).name == "Guest"
+        with pytest.raises(NotFound):
+            await stores.repo.find_session("s1\0")
+        with pytest.raises(NotFound):
+            await stores.calls.open_call("call1\0")
+
+    with_stores(dsn, work)
+
+
 def test_deleting_a_session_deletes_all_of_it(dsn: str) -> None:
     async def work(stores: Stores) -> None:
         await stores.repo.add_session(a_session())
@@ -217,7 +231,8 @@ def test_the_database_takes_only_whole_scores_or_a_reason(
 
 def test_an_unreachable_database_is_named_without_its_password() -> None:
     async def reach() -> None:
-        await open_pool("postgresql://viva:hunter2@127.0.0.1:1/viva")
+        pool = await open_pool("postgresql://viva:hunter2@127.0.0.1:1/viva")
+        await pool.close()
 
     with pytest.raises(StorageDown, match=r"127\.0\.0\.1:1/viva.*VIVA_DATABASE_URL") as caught:
         asyncio.run(reach())
