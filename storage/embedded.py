@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -50,6 +51,7 @@ class EmbeddedPostgres:
         self._settings = dict(settings or {})
         self._lock: IO[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._sockets: Path | None = None
 
     async def __aenter__(self) -> str:
         starting = asyncio.create_task(asyncio.to_thread(self.start))
@@ -85,6 +87,9 @@ class EmbeddedPostgres:
         try:
             if self._process is not None:
                 _stop_child(self._process)
+            if self._sockets is not None and self._sockets.parent != self._data_dir:
+                with suppress(OSError):
+                    self._sockets.rmdir()
         finally:
             self._process = None
             if self._lock is not None:
@@ -153,6 +158,7 @@ class EmbeddedPostgres:
             if len(os.fsencode(folder / _SOCKET)) > _SOCKET_PATH_MAX:
                 folder = Path("/tmp") / folder.name
         private_folder(folder, user)
+        self._sockets = folder
         return folder
 
     def _launch(self, binaries: Path, user: OsUser | None, sockets: Path) -> None:
