@@ -106,6 +106,12 @@ class Conversation:
 
     # --- writing -------------------------------------------------------------------------------
 
+    def skip_greeting(self) -> None:
+        """The greeting was given by somebody who forgot: go on with the first question."""
+        if not self.greeted:
+            self.progress = replace(self.progress, stage=Stage.QUESTION, index=0)
+            self._question_id, self._moved = self.questions[0].id, True
+
     def begin_reply(self, turn: TurnId, directive: Directive, settled: Settled) -> None:
         """The first words of the reply are out: the move is made."""
         self._replies[turn] = _Reply(turn, directive, settled, self.progress, self._question_id)

@@ -1,0 +1,152 @@
+"""The command line: ``viva serve``, ``viva migrate``, ``viva doctor``, ``viva simulate retell``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from server.settings import Settings, SettingsError, ensure_secret, load_settings
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parse and run; the exit code is 0, or 1 for trouble that was explained, or 2 for wrong usage."""
+    arguments = _parser().parse_args(argv)
+    try:
+        code: int = arguments.run(arguments)
+    except SettingsError as wrong:
+        return _say(str(wrong))
+    except KeyboardInterrupt:
+        return 130
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="viva", description="Mock job interviews by voice, self-hosted.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands.add_parser("serve", help="run the server").set_defaults(run=_serve)
+    commands.add_parser("migrate", help="bring the database to this version").set_defaults(run=_migrate)
+    doctor = commands.add_parser("doctor", help="say what is configured, reachable, and used instead")
+    doctor.add_argument("--json", action="store_true")
+    doctor.set_defaults(run=_doctor)
+    simulate = commands.add_parser("simulate", help="play the other side of a call")
+    kinds = simulate.add_subparsers(required=True, metavar="KIND")
+    retell = kinds.add_parser("retell", help="play Retell, in text, against a running server")
+    retell.add_argument("--url", required=True, help="e.g. ws://127.0.0.1:8080/llm-websocket")
+    retell.add_argument("--minutes", type=float, default=30.0, help="when the candidate has to leave")
+    retell.add_argument("--interrupt", action="store_true", help="talk over the interviewer now and then")
+    retell.add_argument("--drop", action="store_true", help="lose the connection once")
+    retell.add_argument("--interactive", action="store_true", help="type the answers yourself")
+    retell.add_argument("--json", action="store_true", help="print the summary as JSON")
+    retell.set_defaults(run=_simulate_retell)
+    return parser
+
+
+def _settings() -> Settings:
+    return load_settings(os.environ, Path(".env"))
+
+
+def _run(work: Coroutine[Any, Any, int]) -> int:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
+
+
+def _say(text: str) -> int:
+    sys.stderr.write(f"viva: {text}\n")
+    return 1
+
+
+def _serve(_: argparse.Namespace) -> int:
+    from server.logs import configure_logging
+    from storage.ports import StorageError
+
+    settings = ensure_secret(_settings())
+    configure_logging(settings)
+    try:
+        return _run(_serving(settings))
+    except StorageError as wrong:
+        return _say(str(wrong))
+    except OSError as wrong:
+        return _say(
+            f"cannot listen on {settings.host}:{settings.port} ({wrong.strerror}); set another VIVA_PORT."
+        )
+
+
+async def _serving(settings: Settings) -> int:
+    from server.app import serving
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with serving(settings) as viva:
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        sys.stdout.write(f"viva: ready on http://{host}:{viva.port}\n")
+        sys.stdout.flush()
+        await stop.wait()
+    return 0
+
+
+def _migrate(_: argparse.Namespace) -> int:
+    from storage.embedded import EmbeddedPostgres
+    from storage.migrate import migrate
+    from storage.ports import StorageError
+
+    settings = _settings()
+
+    async def work() -> int:
+        if settings.database_url is not None:
+            applied = await migrate(settings.database_url)
+        else:
+            async with EmbeddedPostgres(settings.data_dir) as dsn:
+                applied = await migrate(dsn)
+        sys.stdout.write(f"viva: applied {', '.join(applied)}\n" if applied else "viva: nothing to apply\n")
+        return 0
+
+    try:
+        return _run(work())
+    except StorageError as wrong:
+        return _say(str(wrong))
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from server.doctor import examine, render
+
+    findings = _run_findings(examine(_settings()))
+    if arguments.json:
+        sys.stdout.write(json.dumps([f.as_data() for f in findings], indent=2) + "\n")
+    else:
+        sys.stdout.write(render(findings))
+    return 0 if all(f.ok for f in findings) else 1
+
+
+def _run_findings(work: Coroutine[Any, Any, Any]) -> Any:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
+
+
+def _simulate_retell(arguments: argparse.Namespace) -> int:
+    from server.simulate.main import simulate_retell
+
+    return _run(
+        simulate_retell(
+            arguments.url,
+            minutes=arguments.minutes,
+            interrupt=arguments.interrupt,
+            drop=arguments.drop,
+            interactive=arguments.interactive,
+            json_out=arguments.json,
+        )
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,176 @@
+"""The composition root: everything is made here, in order, and taken down in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import aiohttp
+import structlog
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from agents.interviewer import InterviewerAgent
+from agents.llm import LLM, LlmError
+from interview.bank import QuestionBank, parse_bank
+from server.auth import auth_middleware
+from server.callbook import CallBook
+from server.interviews import AgentInterviewerService, MockInterviewService, ResponseService
+from server.metrics import Metrics
+from server.problems import problems
+from server.providers import build_llm
+from server.registry import CallRegistry
+from server.rest import Rest
+from server.retell_api import RetellApi
+from server.retell_ws import RetellEndpoint
+from server.settings import Settings, public_url
+from storage.calls import PostgresCalls
+from storage.embedded import EmbeddedPostgres
+from storage.migrate import migrate
+from storage.postgres import PostgresRepository
+from storage.question_files import read_bank_files
+from storage.seed import seed_interviewers
+from storage.wire import Pool, open_pool
+
+log = structlog.get_logger("viva.app")
+
+MAX_BODY: Final = 2 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class Viva:
+    """A server that is ready to be bound: its routes, and what the parts need of each other."""
+
+    settings: Settings
+    app: web.Application
+    registry: CallRegistry
+    pool: Pool
+    llm: LLM
+    port: int = 0
+
+    def public_url(self) -> str:
+        return public_url(self.settings, self.port or self.settings.port)
+
+
+@asynccontextmanager
+async def open_viva(settings: Settings, *, llm: LLM | None = None) -> AsyncIterator[Viva]:
+    """Open database, models and services; close them again in reverse order.
+
+    ``llm`` replaces the chain of the settings.
+
+    Raises:
+        StorageError: the database cannot be reached, or the data directory is in use.
+    """
+    async with AsyncExitStack() as stack:
+        dsn = settings.database_url or await stack.enter_async_context(EmbeddedPostgres(settings.data_dir))
+        bank = await asyncio.to_thread(_read_bank)
+        if settings.database_url is None:
+            await migrate(dsn)
+        pool = await open_pool(dsn)
+        stack.push_async_callback(pool.close)
+        repo, calls = PostgresRepository(pool), PostgresCalls(pool)
+        await seed_interviewers(repo)
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        registry = CallRegistry()
+        metrics = Metrics(lambda: len(registry))
+
+        def on_trouble(adapter: str, trouble: LlmError) -> None:
+            metrics.llm_trouble.labels(type(trouble).__name__).inc()
+            log.warning("model request failed", adapter=adapter, why=trouble.why)
+
+        if llm is None:
+            llm = build_llm(settings, session, time.monotonic, on_trouble)
+            stack.push_async_callback(llm.aclose)
+        retell = _retell(settings)
+        if retell is not None:
+            stack.push_async_callback(retell.aclose)
+        app = web.Application(
+            client_max_size=MAX_BODY, middlewares=[problems, auth_middleware(settings, time.time)]
+        )
+        viva = Viva(settings, app, registry, pool, llm)
+        interviews = MockInterviewService(repo, bank, llm, _now, viva.public_url)
+        responses = ResponseService(repo, _now)
+        agents = AgentInterviewerService(repo, responses, retell, settings.retell_agent_id)
+        book = CallBook(
+            calls=calls,
+            interviews=interviews,
+            responses=responses,
+            interviewer=InterviewerAgent(llm, on_trouble=lambda e: on_trouble(e.adapter, e)),
+            registry=registry,
+            metrics=metrics,
+            clock=_now,
+            unknown_calls=settings.retell_unknown_calls,
+        )
+        endpoint = RetellEndpoint(registry, book.find_retell, settings.retell_ws_secret)
+        app.router.add_routes(Rest(repo, interviews, agents).routes())
+        app.router.add_get("/llm-websocket/{secret}/{call_id}", endpoint.handle)
+        app.router.add_get("/llm-websocket/{secret}/{call_id}/", endpoint.handle)
+        app.router.add_get("/llm-websocket/{call_id}", endpoint.handle)
+        _health(viva, metrics)
+        yield viva
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _read_bank() -> QuestionBank:
+    return parse_bank(*read_bank_files())
+
+
+def _retell(settings: Settings) -> RetellApi | None:
+    if settings.retell_api_key is None:
+        return None
+    if settings.retell_base_url is None:
+        return RetellApi(settings.retell_api_key)
+    return RetellApi(settings.retell_api_key, base_url=settings.retell_base_url)
+
+
+def _health(viva: Viva, metrics: Metrics) -> None:
+    async def alive(_: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def ready(_: web.Request) -> web.Response:
+        state: dict[str, Any] = {"database": "ok", "llm": viva.llm.model, "liveCalls": len(viva.registry)}
+        status = 200
+        if viva.registry.draining:
+            state["status"], status = "draining", 503
+        else:
+            try:
+                async with asyncio.timeout(2.0):
+                    await viva.pool.fetchval("SELECT 1")
+            except (OSError, TimeoutError, Exception) as trouble:
+                log.warning("database is not reachable", why=type(trouble).__name__)
+                state["database"], status = "unreachable", 503
+        return web.json_response(
+            {"status": "ready" if status == 200 else "unavailable"} | state, status=status
+        )
+
+    async def numbers(_: web.Request) -> web.Response:
+        text = generate_latest(metrics.registry)
+        return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    viva.app.router.add_get("/healthz", alive)
+    viva.app.router.add_get("/readyz", ready)
+    viva.app.router.add_get("/metrics", numbers)
+
+
+@asynccontextmanager
+async def serving(settings: Settings, *, llm: LLM | None = None) -> AsyncIterator[Viva]:
+    """A bound, listening server; leaving the block drains it, bounded by ``VIVA_DRAIN_S``."""
+    async with open_viva(settings, llm=llm) as viva:
+        runner = web.AppRunner(viva.app, access_log=None, shutdown_timeout=5.0)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, settings.host, settings.port)
+            await site.start()
+            viva.port = runner.addresses[0][1]
+            yield viva
+            await viva.registry.drain(settings.drain_s)
+        finally:
+            await runner.cleanup()

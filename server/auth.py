@@ -1,0 +1,73 @@
+"""Who is asking: one local user, or the subject of a signed token."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from aiohttp import web
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey
+
+from server.problems import Problem
+from server.rest import CANDIDATE, LOCAL_CANDIDATE
+from server.settings import Settings
+
+OWNED: Final = "/v1/candidates/"
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def auth_middleware(
+    settings: Settings, now: Callable[[], float]
+) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+    """Sets ``request[CANDIDATE]`` on the candidate's paths; 401 where no valid token comes.
+
+    ``now`` gives Unix seconds, for the tokens' expiry.
+    """
+    key = OctKey.import_key(settings.jwt_secret) if settings.jwt_secret else None
+
+    @web.middleware
+    async def authenticate(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path.startswith(OWNED):
+            request[CANDIDATE] = LOCAL_CANDIDATE if settings.auth == "local" else subject(request)
+        return await handler(request)
+
+    def subject(request: web.Request) -> str:
+        kind, _, token = request.headers.get("Authorization", "").partition(" ")
+        if kind.lower() != "bearer" or not token or key is None:
+            raise _unauthorised()
+        required = jwt.JWTClaimsRegistry(
+            now=int(now()),
+            leeway=30,
+            sub={"essential": True},
+            exp={"essential": True},
+            **_expected(settings),
+        )
+        try:
+            claims = jwt.decode(token.strip(), key, algorithms=["HS256"]).claims
+            required.validate(claims)
+        except (JoseError, ValueError):
+            raise _unauthorised() from None
+        return f"user:{claims['sub']}"
+
+    return authenticate
+
+
+def _expected(settings: Settings) -> dict[str, jwt.ClaimsOption]:
+    expected: dict[str, jwt.ClaimsOption] = {}
+    if settings.oidc_issuer:
+        expected["iss"] = {"essential": True, "value": settings.oidc_issuer}
+    if settings.oidc_audience:
+        expected["aud"] = {"essential": True, "value": settings.oidc_audience}
+    return expected
+
+
+def _unauthorised() -> Problem:
+    return Problem(
+        401,
+        "unauthorised",
+        "Not signed in",
+        "Send a valid token as Authorization: Bearer.",
+        headers={"WWW-Authenticate": "Bearer"},
+    )

@@ -1,0 +1,143 @@
+"""Opens and closes the books of a call: who is calling, where they stood, and how it ended."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import structlog
+
+from agents.interviewer import InterviewerAgent
+from interview.conversation import Changes, Conversation, Said
+from interview.events import EndReason, TurnId
+from interview.flow import Progress, Stage
+from interview.model import SessionStatus
+from server.call import LiveCall
+from server.interviews import MockInterviewService, ResponseService
+from server.logs import safe_call_id
+from server.metrics import Metrics
+from server.registry import CallRegistry
+from server.retell_line import RetellLine
+from server.retell_ws import Found
+from storage.ports import (
+    CallChanges,
+    CallStore,
+    Closed,
+    Duplicate,
+    Fenced,
+    NotFound,
+    OpenCall,
+    StorageError,
+    StoredAnswer,
+    StoredUtterance,
+)
+
+GUEST: Final = "guest"
+log = structlog.get_logger("viva.calls")
+
+
+@dataclass(slots=True)
+class CallBook:
+    calls: CallStore
+    interviews: MockInterviewService
+    responses: ResponseService
+    interviewer: InterviewerAgent
+    registry: CallRegistry
+    metrics: Metrics
+    clock: Callable[[], datetime]
+    unknown_calls: str
+
+    async def find_retell(self, call_id: str, details: dict[str, Any] | None) -> Found | None:
+        """The call behind ``call_id``. None: ask again with its details, or it is refused."""
+        try:
+            opened = await self.calls.open_call(call_id)
+        except Closed:
+            return None
+        except NotFound:
+            if details is None or not await self._register(call_id, details):
+                return None
+            opened = await self.calls.open_call(call_id)
+        conversation = restore(opened)
+        if details and details.get("call_status") == "ongoing" and not conversation.greeted:
+            # A call in full flow that we know nothing of: our state is lost, theirs is not.
+            conversation.skip_greeting()
+        return Found(lambda line: self._start(call_id, line, conversation, opened), conversation.greeted)
+
+    async def _register(self, call_id: str, details: dict[str, Any]) -> bool:
+        """A row for a call that nobody registered; False when that is not wanted."""
+        metadata = _mapping(details.get("metadata"))
+        variables = _mapping(details.get("retell_llm_dynamic_variables"))
+        name = str(variables.get("name", ""))[:200]
+        session_id = metadata.get("session_id")
+        if isinstance(session_id, str) and session_id:
+            try:
+                stored = await self.interviews.get_session(session_id, None)
+            except NotFound:
+                log.warning("call names an unknown session", call_id=safe_call_id(call_id))
+                return False
+        elif self.unknown_calls == "refuse":
+            return False
+        else:
+            role = str(variables.get("role") or metadata.get("role") or "generalist")
+            stored = await self.interviews.create_generic(GUEST, re.sub(r"\s+", " ", role).strip())
+        try:
+            await self.responses.create_response(stored.session.id, call_id, "", name, "retell")
+        except Duplicate:
+            log.info("call was registered meanwhile", call_id=safe_call_id(call_id))
+        return True
+
+    def _start(self, call_id: str, line: RetellLine, conversation: Conversation, opened: OpenCall) -> None:
+        self.registry.start(call_id, line, self._hold(call_id, line, conversation, opened.fence))
+
+    async def _hold(self, call_id: str, line: RetellLine, conversation: Conversation, fence: int) -> None:
+        async def save(changes: Changes) -> None:
+            await self.calls.save_call(call_id, fence, _stored(changes))
+
+        call = LiveCall(call_id, line, conversation, self.interviewer, save, self.metrics.turn)
+        reason = await call.run()
+        self.metrics.calls_ended.labels(reason.value).inc()
+        log.info("call ended", call_id=safe_call_id(call_id), reason=reason.value)
+        if reason is EndReason.REPLACED:
+            return
+        finished = conversation.progress.stage is Stage.DONE
+        status = SessionStatus.COMPLETED if finished else SessionStatus.INTERRUPTED
+        try:
+            await self.calls.end_call(
+                call_id, fence, status=status.value, reason=reason.value, at=self.clock()
+            )
+        except Fenced:
+            log.info("another owner has the call", call_id=safe_call_id(call_id))
+        except StorageError as trouble:
+            log.error("the call's end was not stored", call_id=safe_call_id(call_id), why=str(trouble))
+
+
+def restore(opened: OpenCall) -> Conversation:
+    """The conversation as it was last stored."""
+    session = opened.stored.session
+    said = [
+        Said(TurnId(u.turn), u.speaker, u.text, u.persona, u.question_id)
+        for u in sorted(opened.utterances, key=lambda u: (u.turn, u.speaker != "candidate"))
+    ]
+    progress = Progress.from_data(opened.response.progress)
+    return Conversation(
+        session.wishes, session.questions, name=opened.response.name, progress=progress, said=said
+    )
+
+
+def _stored(changes: Changes) -> CallChanges:
+    return CallChanges(
+        progress=changes.progress.as_data(),
+        utterances=[
+            StoredUtterance(s.turn, s.speaker, s.text, s.persona, s.question_id) for s in changes.said
+        ],
+        answers=[StoredAnswer(a.turn, a.question_id, a.text) for a in changes.answers],
+        follow_ups=changes.follow_ups,
+        removed=[(int(turn), speaker) for turn, speaker in changes.removed],
+    )
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

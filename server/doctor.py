@@ -1,0 +1,66 @@
+"""``viva doctor``: what is configured, what can be reached, and what is used instead."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from server.settings import Settings
+from storage.ports import StorageError
+from storage.wire import connect
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    part: str
+    ok: bool
+    says: str
+
+    def as_data(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """One finding per part; looks, changes nothing, starts nothing."""
+    return [
+        await _database(settings),
+        _llm(settings),
+        _retell(settings),
+        Finding(
+            "redis", True, "configured" if settings.redis_url else "not set: leases stay in this process"
+        ),
+        Finding("sign-in", True, "one local user" if settings.auth == "local" else "signed tokens"),
+    ]
+
+
+def render(findings: list[Finding]) -> str:
+    width = max(len(f.part) for f in findings)
+    return "".join(f"{'ok ' if f.ok else 'BAD'}  {f.part:<{width}}  {f.says}\n" for f in findings)
+
+
+async def _database(settings: Settings) -> Finding:
+    if settings.database_url is None:
+        return Finding("database", True, f"embedded PostgreSQL under {settings.data_dir}")
+    try:
+        async with asyncio.timeout(5.0):
+            connection = await connect(settings.database_url)
+            await connection.close()
+    except (StorageError, TimeoutError) as trouble:
+        return Finding("database", False, str(trouble) or "no answer within 5 s: check VIVA_DATABASE_URL")
+    return Finding("database", True, "reachable")
+
+
+def _llm(settings: Settings) -> Finding:
+    chain = " then ".join(settings.llm)
+    if settings.llm == ("offline",):
+        return Finding("llm", True, "offline: rules over the question bank, no model; set VIVA_LLM for one")
+    rest = "" if "offline" in settings.llm else "; then the interviewer's own fixed words"
+    return Finding("llm", True, f"{chain}{rest}")
+
+
+def _retell(settings: Settings) -> Finding:
+    if settings.retell_api_key is None:
+        return Finding("retell", True, "no RETELL_API_KEY: calls can come in, register-call cannot make them")
+    secret = "with" if settings.retell_ws_secret else "WITHOUT"
+    return Finding("retell", True, f"configured, {secret} a secret in the WebSocket URL")
