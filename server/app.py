@@ -67,10 +67,12 @@ async def open_viva(settings: Settings, *, llm: LLM | None = None) -> AsyncItera
         StorageError: the database cannot be reached, or the data directory is in use.
     """
     async with AsyncExitStack() as stack:
-        dsn = settings.database_url or await stack.enter_async_context(EmbeddedPostgres(settings.data_dir))
-        bank = await asyncio.to_thread(_read_bank)
-        if settings.database_url is None:
+        if settings.database_url is not None:
+            dsn = settings.database_url
+        else:
+            dsn = await stack.enter_async_context(EmbeddedPostgres(settings.data_dir))
             await migrate(dsn)
+        bank = await asyncio.to_thread(_read_bank)
         pool = await open_pool(dsn)
         stack.push_async_callback(pool.close)
         repo, calls = PostgresRepository(pool), PostgresCalls(pool)
@@ -79,12 +81,16 @@ async def open_viva(settings: Settings, *, llm: LLM | None = None) -> AsyncItera
         registry = CallRegistry()
         metrics = Metrics(lambda: len(registry))
 
-        def on_trouble(adapter: str, trouble: LlmError) -> None:
+        def on_fallback(adapter: str, why: str) -> None:
+            metrics.llm_trouble.labels("fallback").inc()
+            log.warning("another model is asked instead", adapter=adapter, why=why)
+
+        def on_trouble(trouble: LlmError) -> None:
             metrics.llm_trouble.labels(type(trouble).__name__).inc()
-            log.warning("model request failed", adapter=adapter, why=trouble.why)
+            log.warning("model request failed", adapter=trouble.adapter, why=trouble.why)
 
         if llm is None:
-            llm = build_llm(settings, session, time.monotonic, on_trouble)
+            llm = build_llm(settings, session, time.monotonic, on_fallback)
             stack.push_async_callback(llm.aclose)
         retell = _retell(settings)
         if retell is not None:
@@ -100,7 +106,7 @@ async def open_viva(settings: Settings, *, llm: LLM | None = None) -> AsyncItera
             calls=calls,
             interviews=interviews,
             responses=responses,
-            interviewer=InterviewerAgent(llm, on_trouble=lambda e: on_trouble(e.adapter, e)),
+            interviewer=InterviewerAgent(llm, on_trouble=on_trouble),
             registry=registry,
             metrics=metrics,
             clock=_now,
@@ -144,7 +150,7 @@ def _health(viva: Viva, metrics: Metrics) -> None:
             try:
                 async with asyncio.timeout(2.0):
                     await viva.pool.fetchval("SELECT 1")
-            except (OSError, TimeoutError, Exception) as trouble:
+            except Exception as trouble:  # whatever it is, the answer is the same
                 log.warning("database is not reachable", why=type(trouble).__name__)
                 state["database"], status = "unreachable", 503
         return web.json_response(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Final
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
@@ -15,12 +16,9 @@ from server.rest import CANDIDATE, LOCAL_CANDIDATE
 from server.settings import Settings
 
 OWNED: Final = "/v1/candidates/"
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def auth_middleware(
-    settings: Settings, now: Callable[[], float]
-) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def auth_middleware(settings: Settings, now: Callable[[], float]) -> Middleware:
     """Sets ``request[CANDIDATE]`` on the candidate's paths; 401 where no valid token comes.
 
     ``now`` gives Unix seconds, for the tokens' expiry.

@@ -63,7 +63,7 @@ class CreateMockInterviewDto(msgspec.Struct):
     difficulty: Difficulty = Difficulty.INTERMEDIATE
     focus_areas: list[str] = []
     stack: list[str] = []
-    blocks: list[Block] = list(Block)
+    blocks: list[Block] = msgspec.field(default_factory=lambda: list(Block))
     goals: str = ""
     mode: Mode = Mode.EXAM
     language: str = "en"
