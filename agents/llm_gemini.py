@@ -113,7 +113,7 @@ class GeminiLLM:
         adapter = self._api.adapter
         try:
             answer = _decoder.decode(data)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, RecursionError):
             raise LlmMalformed(adapter, "not a generateContent answer") from None
         if answer.error is not None:
             raise status_error(adapter, answer.error.code)

@@ -110,7 +110,7 @@ class OpenAiLLM:
     def _read(self, data: str | bytes) -> list[_Choice]:
         try:
             answer = _decoder.decode(data)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
             raise LlmMalformed(self._adapter, "not a chat completion") from None
         if answer.error is not None:
             if isinstance(answer.error.code, int):
