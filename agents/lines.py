@@ -73,6 +73,8 @@ def fixed(directive: Directive, settled: Settled, wishes: Wishes, name: str, nud
             return greeting(wishes, asked, name) if asked else None
         case Step.NUDGE:
             return _NUDGES[nudges % len(_NUDGES)]
+        case Step.INVITE:
+            return "Thank you. What would you like to ask me about the role or the team?"
         case Step.REPEAT:
             return f"Of course. {asked.text}" if asked else None
         case Step.CLARIFY:

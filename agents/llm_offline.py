@@ -59,8 +59,8 @@ def _interviewer(facts: Mapping[str, Any]) -> str:
     answer, steps = str(facts["answer"]), [Step(step) for step in facts["moves"]]
     if steps == [Step.ANSWER_BACK]:
         return _line(Step.ANSWER_BACK, True, "") + (
-            "Since this is a practice interview, I cannot speak for one company. "
-            "In most teams that is worked out with your manager in the first weeks, and it is a fair thing to ask for in writing. "
+            "Since this is a practice interview, I cannot speak for one company. In most teams that is "
+            "worked out with your manager in the first weeks, and it is a fair thing to ask about. "
             "Is there anything else you would like to ask?"
         )
     words = len(words_of(answer))

@@ -27,8 +27,8 @@ _PRAISE: Final = re.compile(
     r"(?: (?:answer|response|example|job|point|one|work|insight|story|explanation|question|start))\b"
     r"|^(?:great|excellent|fantastic|wonderful|awesome|amazing|brilliant|perfect|impressive|superb|well done"
     r"|good job|nice(?: work)?|love (?:that|it)|i(?:'m| am) impressed)\b[^?]*$"
-    r"|\b(?:well|nicely) (?:done|said|put|answered|explained)\b|\b(?:that|this)(?:'s| is| was) (?:really |very )?"
-    r"(?:impressive|excellent|great|perfect|spot on))",
+    r"|\b(?:well|nicely) (?:done|said|put|answered|explained)\b"
+    r"|\b(?:that|this)(?:'s| is| was) (?:really |very )?(?:impressive|excellent|great|perfect|spot on))",
     re.IGNORECASE,
 )
 _SCORES: Final = re.compile(

@@ -146,10 +146,8 @@ class Conversation:
                 self._changed.discard(key)
                 self._removed.add(key)
             return
-        if speaker is Speaker.CANDIDATE and (last := self.unanswered()) is not None:
-            # A far side that repeats what it has not been answered sends the longer text again.
-            if last.turn < turn and text.startswith(last.text):
-                self.record(last.turn, Speaker.CANDIDATE, "")
+        if speaker is Speaker.CANDIDATE:
+            self._absorb_repeated(turn, text)
         old = self._said.get(key)
         persona = question = None
         if old:
@@ -165,6 +163,12 @@ class Conversation:
         self._removed.discard(key)
         if speaker is Speaker.INTERVIEWER and question in self._follow_ups:
             self._follow_ups[question] = replace(self._follow_ups[question], text=text)
+
+    def _absorb_repeated(self, turn: TurnId, text: str) -> None:
+        """A far side that repeats what it has not been answered sends the longer text again."""
+        last = self.unanswered()
+        if last is not None and last.turn < turn and text.startswith(last.text):
+            self.record(last.turn, Speaker.CANDIDATE, "")
 
     @property
     def persona(self) -> str | None:

@@ -16,7 +16,15 @@ from typing import Any, Final
 
 from interview.events import Prompting
 from interview.model import Question, QuestionType
-from interview.reading import asks_to_repeat, has_no_question, has_words, quoted, salient, wants_to_stop
+from interview.reading import (
+    asks_to_repeat,
+    has_no_question,
+    has_words,
+    invites_questions,
+    quoted,
+    salient,
+    wants_to_stop,
+)
 
 CLOSING_RESERVE_S: Final = 90
 """Kept free for the candidate's own questions and the goodbye."""
@@ -42,6 +50,7 @@ class Step(StrEnum):
     REPEAT = "repeat"
     CLARIFY = "clarify"
     NUDGE = "nudge"
+    INVITE = "invite"
     ANSWER_BACK = "answer_back"
     CLOSE = "close"
 
@@ -54,6 +63,7 @@ class Progress:
     index: int = -1
     probes: int = 0
     reasks: int = 0
+    invited: bool = False
     reversed_questions: int = 0
     spent_s: float = 0.0
 
@@ -117,7 +127,9 @@ def decide(
     current = questions[progress.index] if 0 <= progress.index < len(questions) else None
     index = _upcoming(questions, progress.index, left_s)
     upcoming = questions[index] if index < len(questions) else None
-    steps = _steps(progress, because, answer, current, upcoming, left_s, max_probes)
+    planned_s = sum(question.time_limit_s for question in questions[progress.index + 1 :])
+    spare_s = left_s - CLOSING_RESERVE_S - planned_s
+    steps = _steps(progress, because, answer, current, upcoming, left_s, spare_s, max_probes)
     return Directive(steps, answer, current, upcoming, index, progress.probes, left_s)
 
 
@@ -128,6 +140,7 @@ def _steps(
     current: Question | None,
     upcoming: Question | None,
     left_s: float,
+    spare_s: float,
     max_probes: int,
 ) -> tuple[Step, ...]:
     if progress.stage is Stage.BRIEFING or current is None:
@@ -139,9 +152,13 @@ def _steps(
     if wants_to_stop(answer) or left_s <= 0:
         return (Step.CLOSE,)
     if progress.stage is Stage.REVERSE:
-        if has_no_question(answer) or progress.reversed_questions >= MAX_REVERSE:
+        if progress.reversed_questions >= MAX_REVERSE:
             return (Step.CLOSE,)
-        return (Step.ANSWER_BACK,)
+        if "?" in answer:
+            return (Step.ANSWER_BACK,)
+        if not progress.invited:
+            return (Step.INVITE,)
+        return (Step.CLOSE,) if has_no_question(answer) else (Step.ANSWER_BACK,)
     if asks_to_repeat(answer):
         return (Step.REPEAT,)
     if not has_words(answer) and progress.reasks < MAX_REASKS:
@@ -150,7 +167,8 @@ def _steps(
     allowed = min(current.max_probes, max_probes)
     room = left_s - CLOSING_RESERVE_S >= MIN_PROBE_S
     if has_words(answer) and progress.probes < allowed and room and current.type is not QuestionType.CLOSING:
-        return (Step.PROBE, forward) if progress.probes == 0 else (forward, Step.PROBE)
+        rather_deeper = progress.probes == 0 or spare_s >= MIN_PROBE_S
+        return (Step.PROBE, forward) if rather_deeper else (forward, Step.PROBE)
     return (forward,)
 
 
@@ -194,6 +212,7 @@ def settle(directive: Directive, judgement: Judgement | None) -> Settled:
         Step.REPEAT: directive.current,
         Step.CLARIFY: directive.current,
         Step.NUDGE: directive.current,
+        Step.INVITE: directive.current,
         Step.ANSWER_BACK: directive.current,
         Step.CLOSE: None,
     }[step]
@@ -207,11 +226,16 @@ def commit(progress: Progress, directive: Directive, settled: Settled) -> Progre
             asked = settled.asked
             last = asked is not None and asked.type is QuestionType.CLOSING
             stage = Stage.REVERSE if last else Stage.QUESTION
-            return replace(progress, stage=stage, index=directive.upcoming_index, probes=0, reasks=0)
+            invited = last and asked is not None and invites_questions(asked.text)
+            return replace(
+                progress, stage=stage, index=directive.upcoming_index, probes=0, reasks=0, invited=invited
+            )
         case Step.PROBE:
             return replace(progress, probes=progress.probes + 1, reasks=0)
         case Step.CLARIFY:
             return replace(progress, reasks=progress.reasks + 1)
+        case Step.INVITE:
+            return replace(progress, invited=True)
         case Step.ANSWER_BACK:
             return replace(progress, reversed_questions=progress.reversed_questions + 1)
         case Step.CLOSE:

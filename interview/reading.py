@@ -24,6 +24,9 @@ _NOTHING: Final = re.compile(
     r"|all clear|i don'?t (?:have|think))\b",
     re.IGNORECASE,
 )
+_INVITES: Final = re.compile(
+    r"\b(?:questions? (?:for|do you)|ask (?:me|us)|want to know from|like to (?:ask|know))", re.IGNORECASE
+)
 _COMMON: Final = frozenset(
     "a about actually after again all also always am an and another any anything are as asked at back "
     "basically be because been before being between bit both but by came can could did didn do does "
@@ -57,6 +60,11 @@ def asks_to_repeat(answer: str) -> bool:
     return len(words_of(answer)) <= 25 and bool(_REPEAT.search(answer))
 
 
+def invites_questions(text: str) -> bool:
+    """True when the interviewer's words ask for the candidate's own questions."""
+    return bool(_INVITES.search(text))
+
+
 def has_no_question(answer: str) -> bool:
     return not has_words(answer) or ("?" not in answer and bool(_NOTHING.match(answer)))
 
@@ -82,17 +90,27 @@ def salient(answer: str) -> str:
     "" when the answer says nothing that could be picked up.
     """
     best, best_score = "", 0.0
-    for sentence in re.split(r"(?<=[.!?])\s+|,\s+", answer.replace(UNINTELLIGIBLE, " ")):
+    for sentence in re.split(r"(?<=[.!?:;])\s+|,\s+", answer.replace(UNINTELLIGIBLE, " ")):
         spans = list(_WORD.finditer(sentence))
         for start in range(len(spans)):
             for end in range(start, min(start + 4, len(spans))):
-                picked = [s.group() for s in spans[start : end + 1]]
-                if picked[0].lower() in _COMMON or picked[-1].lower() in _COMMON:
+                picked = [span.group() for span in spans[start : end + 1]]
+                if not _stands_alone(picked):
                     continue
                 score = sum(_weight(word, start + n) for n, word in enumerate(picked)) - 0.4 * len(picked)
                 if score > best_score:
                     best, best_score = sentence[spans[start].start() : spans[end].end()], score
     return best
+
+
+def _stands_alone(words: list[str]) -> bool:
+    """A phrase that reads as a thing: no function words in it, no verb at its ends."""
+    if any(word.lower() in _COMMON for word in words):
+        return False
+    first, last = words[0], words[-1]
+    verb_first = first.islower() and first.endswith(("ed", "ing", "ly")) and len(first) > 4
+    verb_last = last.islower() and last.endswith(("ed", "ing", "ly")) and len(last) > 4
+    return not (verb_first or verb_last or last[0].isdigit())
 
 
 def _weight(word: str, position: int) -> float:
