@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -31,7 +33,9 @@ from server.retell_ws import RetellEndpoint
 from server.settings import Settings, public_url
 from storage.calls import PostgresCalls
 from storage.embedded import EmbeddedPostgres
+from storage.leases import MemoryLeases
 from storage.migrate import migrate
+from storage.ports import Leases
 from storage.postgres import PostgresRepository
 from storage.question_files import read_bank_files
 from storage.seed import seed_interviewers
@@ -78,6 +82,8 @@ async def open_viva(settings: Settings, *, llm: LLM | None = None) -> AsyncItera
         repo, calls = PostgresRepository(pool), PostgresCalls(pool)
         await seed_interviewers(repo)
         session = await stack.enter_async_context(aiohttp.ClientSession())
+        leases = await _leases(settings)
+        stack.push_async_callback(leases.aclose)
         registry = CallRegistry()
         metrics = Metrics(lambda: len(registry))
 
@@ -111,6 +117,8 @@ async def open_viva(settings: Settings, *, llm: LLM | None = None) -> AsyncItera
             metrics=metrics,
             clock=_now,
             unknown_calls=settings.retell_unknown_calls,
+            leases=leases,
+            owner=f"{socket.gethostname()}:{os.getpid()}",
         )
         endpoint = RetellEndpoint(registry, book.find_retell, settings.retell_ws_secret)
         app.router.add_routes(Rest(repo, interviews, agents).routes())
@@ -119,6 +127,21 @@ async def open_viva(settings: Settings, *, llm: LLM | None = None) -> AsyncItera
         app.router.add_get("/llm-websocket/{call_id}", endpoint.handle)
         _health(viva, metrics)
         yield viva
+
+
+async def _leases(settings: Settings) -> Leases:
+    if settings.redis_url is None:
+        return MemoryLeases(time.monotonic)
+    return await asyncio.to_thread(_redis_leases, settings.redis_url)
+
+
+def _redis_leases(url: str) -> Leases:
+    # Imported where it is used, off the loop: a server without Redis never loads it.
+    import redis.asyncio
+
+    from storage.redis_leases import RedisLeases
+
+    return RedisLeases(redis.asyncio.Redis.from_url(url, socket_timeout=2.0, socket_connect_timeout=2.0))
 
 
 def _now() -> datetime:

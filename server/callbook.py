@@ -17,6 +17,7 @@ from interview.flow import Progress, Stage
 from interview.model import SessionStatus
 from server.call import LiveCall
 from server.interviews import MockInterviewService, ResponseService
+from server.leasing import keeping
 from server.logs import safe_call_id
 from server.metrics import Metrics
 from server.registry import CallRegistry
@@ -28,6 +29,7 @@ from storage.ports import (
     Closed,
     Duplicate,
     Fenced,
+    Leases,
     NotFound,
     OpenCall,
     StorageError,
@@ -49,6 +51,8 @@ class CallBook:
     metrics: Metrics
     clock: Callable[[], datetime]
     unknown_calls: str
+    leases: Leases
+    owner: str
 
     async def find_retell(self, call_id: str, details: dict[str, Any] | None) -> Found | None:
         """The call behind ``call_id``. None: ask again with its details, or it is refused."""
@@ -93,6 +97,13 @@ class CallBook:
         self.registry.start(call_id, line, self._hold(call_id, line, conversation, opened.fence))
 
     async def _hold(self, call_id: str, line: RetellLine, conversation: Conversation, fence: int) -> None:
+        """Own the call from here to its end: lease, turn loop, closing of the books."""
+        async with keeping(
+            self.leases, f"call:{call_id}", self.owner, lambda: line.leave(EndReason.REPLACED)
+        ):
+            await self._converse(call_id, line, conversation, fence)
+
+    async def _converse(self, call_id: str, line: RetellLine, conversation: Conversation, fence: int) -> None:
         async def save(changes: Changes) -> None:
             await self.calls.save_call(call_id, fence, _stored(changes))
 

@@ -1,0 +1,138 @@
+"""Interviewers, and the calls that Retell makes in their name."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+import msgspec
+import structlog
+
+from interview.model import SessionStatus
+from server.interviews import MockInterviewService, ResponseService
+from server.problems import Problem
+from server.retell_api import RetellApi, RetellError
+from server.views import RegisteredCall
+from storage.ports import AgentInterviewer, Duplicate, NotFound, SessionRepository, StoredSession
+
+log = structlog.get_logger("viva.interviewers")
+
+
+class RegisterCallDto(msgspec.Struct):
+    """Body of ``POST /api/register-call``."""
+
+    session_id: str
+    email: str
+    name: str
+    interviewer_id: str = ""
+    transport: str = ""
+    dynamic_data: dict[str, Any] = {}
+
+
+class AgentInterviewerService:
+    """Interviewers, and the calls that Retell makes in their name."""
+
+    def __init__(
+        self,
+        repo: SessionRepository,
+        responses: ResponseService,
+        retell: RetellApi | None,
+        default_agent_id: str | None,
+    ) -> None:
+        self._repo, self._responses, self._retell = repo, responses, retell
+        self._default_agent_id = default_agent_id
+
+    async def register_call(self, dto: RegisterCallDto, stored: StoredSession) -> dict[str, Any]:
+        """Make a Retell web call and the response row that belongs to it.
+
+        Raises:
+            Problem: 400, 404, 409, 410 or 502; whatever fails, nothing is left behind.
+        """
+        _check_person(dto)
+        if stored.session.status in (SessionStatus.CANCELLED, SessionStatus.COMPLETED):
+            raise Problem(
+                410, "interview_over", "Interview is over", f"This interview is {stored.session.status}."
+            )
+        if dto.email.strip().lower() in await self._responses.get_all_emails_by_session_id(stored.session.id):
+            raise _already()
+        if dto.transport not in ("", "retell"):
+            raise Problem(
+                400, "transport_unknown", "Unknown transport", "Write retell as transport, or leave it out."
+            )
+        if self._retell is None:
+            raise Problem(
+                503,
+                "retell_not_configured",
+                "Retell is not configured",
+                "Set RETELL_API_KEY and start again.",
+            )
+        agent_id = await self._agent_id(dto.interviewer_id or stored.interviewer_id)
+        try:
+            call = await self._retell.create_web_call(
+                agent_id, _variables(dto, stored), {"session_id": stored.session.id}, None
+            )
+        except RetellError as trouble:
+            log.warning("no call could be made", session_id=stored.session.id, why=str(trouble))
+            raise Problem(
+                502,
+                "voice_provider_failed",
+                "The voice provider failed",
+                "No call was made; try again shortly.",
+            ) from None
+        try:
+            response = await self._responses.create_response(
+                stored.session.id, call.call_id, dto.email, dto.name, "retell"
+            )
+        except Duplicate:
+            raise _already() from None
+        return {
+            "callId": call.call_id,
+            "accessToken": call.access_token,
+            "callUrl": f"/mock-interview/{stored.link_id}",
+            "responseId": response.id,
+            "transport": call.transport,
+            "iceServers": call.ice_servers,
+            "expiresAt": call.expires_at,
+        }
+
+    async def _agent_id(self, interviewer_id: str) -> str:
+        try:
+            interviewer = await self._repo.interviewer(interviewer_id)
+        except NotFound:
+            raise Problem(
+                404, "interviewer_not_found", "No such interviewer", "Take an id from GET /v1/interviewers."
+            ) from None
+        agent_id = interviewer.retell_agent_id or self._default_agent_id
+        if not agent_id:
+            raise Problem(
+                409,
+                "interviewer_without_agent",
+                "Interviewer has no Retell agent",
+                "Set VIVA_RETELL_AGENT_ID, or a retell_agent_id on this interviewer.",
+            )
+        return agent_id
+
+
+def _check_person(dto: RegisterCallDto) -> None:
+    if not re.fullmatch(r"[^@\s]{1,64}@[^@\s]{1,255}", dto.email.strip()):
+        raise Problem(400, "email_invalid", "Invalid e-mail", "Write an e-mail address.", path="$.email")
+    if not 1 <= len(dto.name.strip()) <= 200:
+        raise Problem(
+            400, "name_invalid", "Invalid name", "Write a name of 1 to 200 characters.", path="$.name"
+        )
+
+
+def _already() -> Problem:
+    return Problem(409, "already_responded", "Already responded", "This e-mail has finished this interview.")
+
+
+def _variables(dto: RegisterCallDto, stored: StoredSession) -> dict[str, str]:
+    """Retell takes strings only."""
+    wishes = stored.session.wishes
+    own = {
+        "name": dto.name.strip(),
+        "mins": str(wishes.duration_s // 60),
+        "objective": wishes.goals or wishes.role,
+        "questions": " | ".join(q.text for q in stored.session.questions),
+    }
+    return {str(k): str(v) for k, v in dto.dynamic_data.items()} | own
