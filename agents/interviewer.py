@@ -189,6 +189,7 @@ class InterviewerAgent:
             "moves": [step.value for step in directive.steps],
             "angles": angles,
             "probes": directive.probes,
+            "picked": directive.picked,
             "exploration": sliders.exploration,
             "bridge": lines.bridge(sliders, directive.upcoming_index),
         }

@@ -64,7 +64,7 @@ def _interviewer(facts: Mapping[str, Any]) -> str:
             "Is there anything else you would like to ask?"
         )
     words = len(words_of(answer))
-    about = salient(answer) if has_words(answer) else ""
+    about = salient(answer, facts["picked"]) if has_words(answer) else ""
     if about and Step.PROBE in steps and (steps[0] is Step.PROBE or words < 25):
         angles = list(facts["angles"]) or ["What was your own part in it?"]
         angle = angles[int(facts["probes"]) % len(angles)]

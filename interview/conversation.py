@@ -102,7 +102,9 @@ class Conversation:
         return said[-1] if said and said[-1].speaker is Speaker.CANDIDATE else None
 
     def decide(self, because: Prompting, text: str, left_s: float, max_probes: int) -> Directive:
-        return decide(self.questions, self.progress, because, text, left_s, max_probes)
+        directive = decide(self.questions, self.progress, because, text, left_s, max_probes)
+        picked = tuple(reply.settled.about for reply in self._replies.values() if reply.settled.about)
+        return replace(directive, picked=picked)
 
     # --- writing -------------------------------------------------------------------------------
 

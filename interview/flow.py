@@ -99,6 +99,8 @@ class Directive:
     upcoming_index: int
     probes: int
     left_s: float
+    picked: tuple[str, ...] = ()
+    """Words of the candidate that earlier follow-ups took up."""
 
     @property
     def free(self) -> bool:
@@ -202,7 +204,7 @@ def settle(directive: Directive, judgement: Judgement | None) -> Settled:
     if step is Step.PROBE:
         about = quoted(judgement.about if judgement else "", directive.answer)
         if not about:
-            about = salient(directive.answer)
+            about = salient(directive.answer, directive.picked)
         if not about:
             step = next((s for s in directive.steps if s is not Step.PROBE), Step.CLARIFY)
     asked = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Final
 
 UNINTELLIGIBLE: Final = "(unintelligible audio)"
@@ -84,12 +85,15 @@ def quoted(claim: str, answer: str) -> str:
     return ""
 
 
-def salient(answer: str) -> str:
+def salient(answer: str, avoid: Collection[str] = ()) -> str:
     """The stretch of the answer most worth picking up: up to four words, names and numbers first.
+
+    What is in ``avoid`` (any case) has been picked up before and counts for little.
 
     "" when the answer says nothing that could be picked up.
     """
     best, best_score = "", 0.0
+    worn = {phrase.lower() for phrase in avoid}
     for sentence in re.split(r"(?<=[.!?:;])\s+|,\s+", answer.replace(UNINTELLIGIBLE, " ")):
         spans = list(_WORD.finditer(sentence))
         for start in range(len(spans)):
@@ -98,6 +102,8 @@ def salient(answer: str) -> str:
                 if not _stands_alone(picked):
                     continue
                 score = sum(_weight(word, start + n) for n, word in enumerate(picked)) - 0.4 * len(picked)
+                if " ".join(picked).lower() in worn:
+                    score *= 0.3
                 if score > best_score:
                     best, best_score = sentence[spans[start].start() : spans[end].end()], score
     return best
