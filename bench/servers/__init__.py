@@ -1,0 +1,1 @@
+"""What runs in a process of its own: the fake model, the bare server, the demo's approach."""
