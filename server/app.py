@@ -17,12 +17,15 @@ import structlog
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from agents.interviewer import InterviewerAgent
+from agents.interviewer import InterviewerAgent, Patience
 from agents.llm import LLM, LlmError
+from agents.llm_offline import OfflineLLM
+from agents.question_writer import QuestionWriter
 from interview.bank import QuestionBank, parse_bank
 from server.auth import auth_middleware
 from server.callbook import CallBook
-from server.interviews import AgentInterviewerService, MockInterviewService, ResponseService
+from server.interviewers import AgentInterviewerService
+from server.interviews import MockInterviewService, ResponseService
 from server.metrics import Metrics
 from server.problems import problems
 from server.providers import build_llm
@@ -62,10 +65,12 @@ class Viva:
 
 
 @asynccontextmanager
-async def open_viva(settings: Settings, *, llm: LLM | None = None) -> AsyncIterator[Viva]:
+async def open_viva(
+    settings: Settings, *, llm: LLM | None = None, patience: Patience | None = None
+) -> AsyncIterator[Viva]:
     """Open database, models and services; close them again in reverse order.
 
-    ``llm`` replaces the chain of the settings.
+    ``llm`` replaces the chain of the settings, ``patience`` how long the interviewer waits for it.
 
     Raises:
         StorageError: the database cannot be reached, or the data directory is in use.
@@ -105,14 +110,15 @@ async def open_viva(settings: Settings, *, llm: LLM | None = None) -> AsyncItera
             client_max_size=MAX_BODY, middlewares=[problems, auth_middleware(settings, time.time)]
         )
         viva = Viva(settings, app, registry, pool, llm)
-        interviews = MockInterviewService(repo, bank, llm, _now, viva.public_url)
+        writer = None if isinstance(llm, OfflineLLM) else QuestionWriter(llm)
+        interviews = MockInterviewService(repo, bank, writer, _now, viva.public_url)
         responses = ResponseService(repo, _now)
-        agents = AgentInterviewerService(repo, responses, retell, settings.retell_agent_id)
+        agents = AgentInterviewerService(repo, interviews, responses, retell, settings.retell_agent_id)
         book = CallBook(
             calls=calls,
             interviews=interviews,
             responses=responses,
-            interviewer=InterviewerAgent(llm, on_trouble=on_trouble),
+            interviewer=InterviewerAgent(llm, patience or Patience(), on_trouble),
             registry=registry,
             metrics=metrics,
             clock=_now,
@@ -121,7 +127,7 @@ async def open_viva(settings: Settings, *, llm: LLM | None = None) -> AsyncItera
             owner=f"{socket.gethostname()}:{os.getpid()}",
         )
         endpoint = RetellEndpoint(registry, book.find_retell, settings.retell_ws_secret)
-        app.router.add_routes(Rest(repo, interviews, agents).routes())
+        app.router.add_routes(Rest(interviews, agents).routes())
         app.router.add_get("/llm-websocket/{secret}/{call_id}", endpoint.handle)
         app.router.add_get("/llm-websocket/{secret}/{call_id}/", endpoint.handle)
         app.router.add_get("/llm-websocket/{call_id}", endpoint.handle)
@@ -190,9 +196,11 @@ def _health(viva: Viva, metrics: Metrics) -> None:
 
 
 @asynccontextmanager
-async def serving(settings: Settings, *, llm: LLM | None = None) -> AsyncIterator[Viva]:
+async def serving(
+    settings: Settings, *, llm: LLM | None = None, patience: Patience | None = None
+) -> AsyncIterator[Viva]:
     """A bound, listening server; leaving the block drains it, bounded by ``VIVA_DRAIN_S``."""
-    async with open_viva(settings, llm=llm) as viva:
+    async with open_viva(settings, llm=llm, patience=patience) as viva:
         runner = web.AppRunner(viva.app, access_log=None, shutdown_timeout=5.0)
         await runner.setup()
         try:

@@ -18,13 +18,16 @@ from storage.ports import AgentInterviewer, Duplicate, NotFound, SessionReposito
 log = structlog.get_logger("viva.interviewers")
 
 
+Key = Annotated[str, msgspec.Meta(max_length=200)]
+
+
 class RegisterCallDto(msgspec.Struct):
     """Body of ``POST /api/register-call``."""
 
-    session_id: str
+    session_id: Key
     email: str
     name: str
-    interviewer_id: str = ""
+    interviewer_id: Key = ""
     transport: str = ""
     dynamic_data: dict[str, Any] = {}
 
@@ -35,20 +38,29 @@ class AgentInterviewerService:
     def __init__(
         self,
         repo: SessionRepository,
+        interviews: MockInterviewService,
         responses: ResponseService,
         retell: RetellApi | None,
         default_agent_id: str | None,
     ) -> None:
-        self._repo, self._responses, self._retell = repo, responses, retell
+        self._repo, self._interviews, self._responses = repo, interviews, responses
+        self._retell = retell
         self._default_agent_id = default_agent_id
 
-    async def register_call(self, dto: RegisterCallDto, stored: StoredSession) -> dict[str, Any]:
+    async def interviewers(self) -> list[AgentInterviewer]:
+        return await self._repo.interviewers()
+
+    async def register_call(self, dto: RegisterCallDto) -> RegisteredCall:
         """Make a Retell web call and the response row that belongs to it.
 
+        The link of an interview is open to whoever was given it: there is no owner check here.
+
         Raises:
-            Problem: 400, 404, 409, 410 or 502; whatever fails, nothing is left behind.
+            NotFound: no such interview.
+            Problem: 400, 404, 409, 410, 502 or 503; whatever fails, nothing is left behind.
         """
         _check_person(dto)
+        stored = await self._interviews.get_session(dto.session_id, None)
         if stored.session.status in (SessionStatus.CANCELLED, SessionStatus.COMPLETED):
             raise Problem(
                 410, "interview_over", "Interview is over", f"This interview is {stored.session.status}."
@@ -85,15 +97,15 @@ class AgentInterviewerService:
             )
         except Duplicate:
             raise _already() from None
-        return {
-            "callId": call.call_id,
-            "accessToken": call.access_token,
-            "callUrl": f"/mock-interview/{stored.link_id}",
-            "responseId": response.id,
-            "transport": call.transport,
-            "iceServers": call.ice_servers,
-            "expiresAt": call.expires_at,
-        }
+        return RegisteredCall(
+            call_id=call.call_id,
+            access_token=call.access_token,
+            call_url=self._interviews.link(stored),
+            response_id=response.id,
+            transport=call.transport,
+            ice_servers=list(call.ice_servers),
+            expires_at=call.expires_at,
+        )
 
     async def _agent_id(self, interviewer_id: str) -> str:
         try:
@@ -135,4 +147,8 @@ def _variables(dto: RegisterCallDto, stored: StoredSession) -> dict[str, str]:
         "objective": wishes.goals or wishes.role,
         "questions": " | ".join(q.text for q in stored.session.questions),
     }
-    return {str(k): str(v) for k, v in dto.dynamic_data.items()} | own
+    given = {
+        key: value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        for key, value in dto.dynamic_data.items()
+    }
+    return given | own

@@ -15,7 +15,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from interview.errors import InterviewError
+from interview.errors import IllegalTransition, InterviewError
 from storage.ports import Duplicate, NotFound, Stale, StorageDown, StorageError
 
 CONTENT_TYPE: Final = "application/problem+json"
@@ -81,6 +81,10 @@ def problem_of(error: Exception) -> Problem | None:
             )
         case StorageError():
             return Problem(409, "conflict", "Conflict", "Another server holds this call.")
+        case IllegalTransition():
+            return Problem(
+                409, "illegal_transition", "Not possible now", f"There is no {error.move} when {error.state}."
+            )
         case InterviewError():
             return Problem(422, "not_possible", "Not possible", str(error))
         case msgspec.ValidationError():

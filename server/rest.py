@@ -85,9 +85,7 @@ class Rest:
         return answer(session_details(stored, await self.interviews.responses(stored)))
 
     async def listing(self, request: web.Request) -> web.Response:
-        found, cursor = await self.interviews.list_sessions(
-            request[CANDIDATE], read_query(request, ListDto)
-        )
+        found, cursor = await self.interviews.list_sessions(request[CANDIDATE], read_query(request, ListDto))
         return answer(SessionPage(items=[session_view(s) for s in found], next_cursor=cursor))
 
     async def cancel(self, request: web.Request) -> web.Response:
