@@ -8,7 +8,8 @@ The table, one row per arrow (a turn is *newer* when its id exceeds every id see
     any                 the same, not newer                  -                                same
     THINKING            ReplyStarted                         -                                SPEAKING
     THINKING, SPEAKING  ReplyDone                            Record(full text)                SPEAKING
-    SPEAKING            PlaybackDone                         EndCall after the goodbye        LISTENING
+    SPEAKING            PlaybackDone, the reply being over   EndCall after the goodbye        LISTENING
+    SPEAKING            PlaybackDone, before ReplyDone       - (it counts once that comes)    SPEAKING
     THINKING, SPEAKING  ReplyFailed                          Record?, SayCanned; the second
                                                              in a row also EndCall            SPEAKING
     THINKING, SPEAKING  BargeIn(heard)                       StopPlayback, CancelReply,
@@ -76,6 +77,8 @@ class FloorMachine:
         self.turn = TurnId(-1)
         self._failures = 0
         self._goodbye: TurnId | None = None
+        self._over: TurnId | None = None
+        self._sounded: TurnId | None = None
 
     def handle(self, event: Event) -> list[Command]:
         if self.state is Floor.CLOSED:
@@ -134,8 +137,15 @@ class FloorMachine:
     def _played(self, turn: TurnId) -> list[Command]:
         if turn != self.turn or self.state is not Floor.SPEAKING:
             return []
+        self._sounded = turn
+        return self._rest()
+
+    def _rest(self) -> list[Command]:
+        """Listen once the reply is over *and* was heard: a reply under way still has to be cancelled."""
+        if not self._over == self._sounded == self.turn:
+            return []
         self.state = Floor.LISTENING
-        if self._goodbye == turn:
+        if self._goodbye == self.turn:
             self.state = Floor.CLOSED
             return [EndCall(EndReason.FINISHED)]
         return []
@@ -150,10 +160,12 @@ class FloorMachine:
             case ReplyDone(turn, text, ends_call):
                 self.state, self._failures = Floor.SPEAKING, 0
                 self._goodbye = turn if ends_call else None
-                return [Record(turn, Speaker.INTERVIEWER, text)]
+                self._over = turn
+                return [Record(turn, Speaker.INTERVIEWER, text), *self._rest()]
             case ReplyFailed(turn, _, said):
                 self._failures += 1
                 self.state = Floor.SPEAKING
+                self._over, self._sounded = turn, None  # the fixed line is still to be heard
                 commands: list[Command] = [Record(turn, Speaker.INTERVIEWER, said)] if said else []
                 if self._failures < MAX_FAILURES:
                     return [*commands, SayCanned(turn, "apology")]
