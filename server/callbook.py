@@ -68,7 +68,12 @@ class CallBook:
         if details and details.get("call_status") == "ongoing" and not conversation.greeted:
             # A call in full flow that we know nothing of: our state is lost, theirs is not.
             conversation.skip_greeting()
-        return Found(lambda line: self._start(call_id, line, conversation, opened), conversation.greeted)
+        pending = conversation.unanswered()
+        return Found(
+            lambda line: self._start(call_id, line, conversation, opened),
+            conversation.greeted,
+            pending.turn if pending else None,
+        )
 
     async def _register(self, call_id: str, details: dict[str, Any]) -> bool:
         """A row for a call that nobody registered; False when that is not wanted."""

@@ -56,7 +56,7 @@ class CallRegistry:
             del self._tasks[call_id]
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("call failed", call_id=safe_call_id(call_id), exc_info=error)
-            line.leave(EndReason.RESTART)
+            line.abandon()
 
     async def drain(self, grace_s: float) -> None:
         """Take no new calls, let live ones finish, then let the rest go so that they can come back."""

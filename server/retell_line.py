@@ -84,6 +84,14 @@ class RetellLine:
         if socket is self._socket:
             self._finish(EndReason.HUNG_UP)
 
+    def abandon(self) -> None:
+        """The call died of a bug: cut the socket, so that Retell comes back and finds what was stored."""
+        socket, self._socket = self._socket, None
+        self._finish(EndReason.RESTART)
+        self._ready.set()
+        if socket is not None:
+            socket.drop()
+
     def leave(self, reason: EndReason) -> None:
         """The server must let go of this call."""
         self._finish(reason)
@@ -99,7 +107,8 @@ class RetellLine:
             log.info("frame skipped", call_id=self._call_id, why=received.note, size=len(frame))
         if received.events:
             await self._ready.wait()
-            assert self._post is not None
+            if self._over is not None or self._post is None:
+                return received.details
             for event in received.events:
                 await self._post(event)
         return received.details

@@ -11,6 +11,7 @@ from typing import Any, Final
 import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from interview.events import TurnId
 from server.logs import safe_call_id
 from server.registry import CallRegistry, Draining
 from server.retell_line import RetellLine
@@ -30,6 +31,8 @@ class Found:
 
     start: Callable[[RetellLine], None]
     greeted: bool
+    open_turn: TurnId | None = None
+    """The newest request that has no reply on record: it may be answered without being asked again."""
 
 
 Find = Callable[[str, dict[str, Any] | None], Awaitable[Found | None]]
@@ -133,6 +136,8 @@ class RetellEndpoint:
         if (already := self.registry.retell_line(call_id)) is not None:
             await already.attach(socket, configured=True)
             return already
+        if found.open_turn is not None:
+            protocol.newest = max(protocol.newest, found.open_turn)
         line = RetellLine(call_id, protocol, greeted=found.greeted, grace_s=self.grace_s)
         try:
             found.start(line)
