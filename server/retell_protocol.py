@@ -8,6 +8,7 @@ An ``update_only`` is only peeked at; its transcript is decoded when something i
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -18,6 +19,14 @@ from interview.reading import UNINTELLIGIBLE
 
 MAX_FRAME: Final = 4 * 1024 * 1024
 """Bytes of one inbound frame; an hour of transcript with word times is about 1 MB."""
+MAX_TURN: Final = 2**31 - 1
+"""Ids are stored in four bytes."""
+
+_HALF: Final = re.compile(
+    r"\\ud[89ab][0-9a-f]{2}(?!\\ud[c-f][0-9a-f]{2})|(?<!\\ud[89ab][0-9a-f]{2})\\ud[c-f][0-9a-f]{2}",
+    re.IGNORECASE,
+)
+"""Half of a character outside the base plane, as JavaScript writes a text that was cut inside one."""
 
 
 class _Peek(msgspec.Struct):
@@ -34,6 +43,9 @@ class _Item(msgspec.Struct):
     role: str = ""
     content: str = ""
     words: list[_Word] | None = None
+
+    def __post_init__(self) -> None:
+        self.content = self.content.replace("\0", "")  # PostgreSQL takes no NUL in text
 
 
 class _Transcript(msgspec.Struct):
@@ -81,8 +93,14 @@ class RetellProtocol:
     def receive(self, frame: str | bytes) -> Received:
         """Never raises: whatever Retell sends, the socket stays up."""
         try:
-            head = _peek.decode(frame)
-        except (msgspec.DecodeError, UnicodeError):
+            try:
+                head = _peek.decode(frame)
+            except msgspec.DecodeError:
+                if not isinstance(frame, str) or not _HALF.search(frame):
+                    raise
+                frame = _HALF.sub(r"\\ufffd", frame)
+                head = _peek.decode(frame)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
             return Received(note="frame is not the JSON that was agreed")
         match head.interaction_type:
             case "ping_pong" if head.timestamp is not None:
@@ -98,6 +116,8 @@ class RetellProtocol:
                 return Received(note="frame of unknown type or without its id")
 
     def _request(self, turn: TurnId, frame: str | bytes, kind: str) -> Received:
+        if turn > MAX_TURN:
+            return Received(note="request has an id out of range")
         if turn < self.newest or (turn == self.newest and turn in self._begun | self._complete):
             return Received(note="request is not newer than the last one")
         try:

@@ -1,0 +1,299 @@
+"""The pure part of Retell's protocol: frames in, events and frames out, no socket."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from interview.events import Silence, Speaker, TranscriptSeen, TurnEnded, TurnId, Utterance
+from server.retell_protocol import MAX_FRAME, RetellProtocol
+from server.simulate.wire import check
+
+
+def text(**event: Any) -> str:
+    return json.dumps(event)
+
+
+def said(*items: tuple[str, str]) -> list[dict[str, str]]:
+    return [{"role": role, "content": content} for role, content in items]
+
+
+def request(turn: Any, *items: tuple[str, str], kind: str = "response_required") -> str:
+    return text(interaction_type=kind, response_id=turn, transcript=said(*items))
+
+
+def frame(raw: bytes | None) -> dict[str, Any]:
+    assert raw is not None
+    found: dict[str, Any] = json.loads(raw)
+    assert check(found) == []
+    return found
+
+
+def test_config_asks_for_all_that_is_needed_and_is_well_typed() -> None:
+    assert frame(RetellProtocol().config())["config"] == {
+        "auto_reconnect": True,
+        "call_details": True,
+        "transcript_with_tool_calls": False,
+    }
+
+
+@pytest.mark.parametrize("stamp", [0, 1, -1, 1_700_000_000_000, 2**53 + 1, 2**63, 2**64, 10**30])
+def test_case_06_a_timestamp_comes_back_unchanged(stamp: int) -> None:
+    received = RetellProtocol().receive(text(interaction_type="ping_pong", timestamp=stamp))
+    assert [json.loads(reply) for reply in received.replies] == [
+        {"response_type": "ping_pong", "timestamp": stamp}
+    ]
+
+
+@pytest.mark.parametrize("stamp", ["17", None, True, [], 1e400])
+def test_case_06_a_timestamp_that_is_none_is_skipped(stamp: Any) -> None:
+    received = RetellProtocol().receive(text(interaction_type="ping_pong", timestamp=stamp))
+    assert not received.replies
+    assert received.note
+
+
+def test_a_request_gives_the_words_since_the_interviewer_spoke() -> None:
+    protocol = RetellProtocol()
+    items = (("agent", "Hi."), ("user", "I "), ("user", "did it."))
+    received = protocol.receive(request(3, *items))
+    heard = TranscriptSeen(
+        (
+            Utterance(Speaker.INTERVIEWER, "Hi."),
+            Utterance(Speaker.CANDIDATE, "I "),
+            Utterance(Speaker.CANDIDATE, "did it."),
+        )
+    )
+    assert received.events == [heard, TurnEnded(TurnId(3), "I did it.")]
+    assert protocol.newest == 3
+
+
+def test_the_audio_clock_is_read_from_the_last_timed_word() -> None:
+    words = [{"word": "a", "start": 0.0, "end": 0.5}, {"word": "b", "start": 0.5, "end": 1.25}]
+    item = {"role": "user", "content": "a b", "words": words}
+    received = RetellProtocol().receive(
+        text(interaction_type="response_required", response_id=1, transcript=[item])
+    )
+    assert received.events[1] == TurnEnded(TurnId(1), "a b", 1.25)
+
+
+def test_case_09_an_empty_transcript_is_a_request() -> None:
+    assert RetellProtocol().receive(request(1)).events[1] == TurnEnded(TurnId(1), "")
+
+
+def test_case_13_a_reminder_is_silence() -> None:
+    assert RetellProtocol().receive(request(4, kind="reminder_required")).events[1] == Silence(TurnId(4))
+
+
+def test_case_15_ids_may_start_high_and_skip() -> None:
+    protocol = RetellProtocol()
+    for turn in (7, 12):
+        assert protocol.receive(request(turn)).events
+        assert frame(protocol.chunk(TurnId(turn), "x", first=True))["response_id"] == turn
+
+
+def test_case_16_and_17_an_older_or_repeated_id_asks_nothing() -> None:
+    protocol = RetellProtocol()
+    assert protocol.receive(request(5)).events
+    for turn in (5, 4, 0, -1):
+        assert protocol.receive(request(turn)).events == []
+    assert frame(protocol.complete(TurnId(5)))["content_complete"] is True
+    assert protocol.receive(request(5)).events == []
+
+
+@pytest.mark.parametrize("turn", ["1", 1.5, None, True, [], {}, 2**31, 10**30])
+def test_a_request_without_a_usable_id_is_skipped(turn: Any) -> None:
+    protocol = RetellProtocol()
+    received = protocol.receive(request(turn))
+    assert (received.events, received.replies) == ([], [])
+    assert received.note
+    assert protocol.newest == 0
+
+
+def test_case_10_nothing_is_made_for_a_stale_or_a_complete_turn() -> None:
+    protocol = RetellProtocol()
+    protocol.receive(request(1))
+    assert frame(protocol.chunk(TurnId(1), "One.", first=True))["content"] == "One."
+    assert frame(protocol.chunk(TurnId(1), "Two.", first=False))["content"] == " Two."
+    protocol.receive(request(2))
+    one, two = TurnId(1), TurnId(2)
+    assert protocol.chunk(one, "late", first=False) is None
+    assert protocol.complete(one) is None
+    assert protocol.goodbye(one, "late", first=False) is None
+    assert protocol.complete(two)
+    assert protocol.complete(two) is None
+    assert protocol.chunk(two, "more", first=False) is None
+
+
+def test_case_22_and_24_the_goodbye_is_one_frame_with_one_action() -> None:
+    protocol = RetellProtocol()
+    protocol.receive(request(9))
+    assert frame(protocol.goodbye(TurnId(9), "Goodbye.", first=False)) == {
+        "response_type": "response",
+        "response_id": 9,
+        "content": " Goodbye.",
+        "content_complete": True,
+        "end_call": True,
+        "no_interruption_allowed": True,
+    }
+
+
+def test_case_30_unintelligible_speech_counts_only_when_there_is_nothing_else() -> None:
+    noise = ("user", "(unintelligible audio)")
+    protocol = RetellProtocol()
+    assert protocol.receive(request(1, noise)).events[1] == TurnEnded(TurnId(1), "(unintelligible audio)")
+    assert protocol.receive(request(2, ("user", "Yes."), noise)).events[1] == TurnEnded(TurnId(2), "Yes.")
+
+
+def test_case_31_unknown_types_fields_roles_and_missing_words_are_taken() -> None:
+    protocol = RetellProtocol()
+    assert protocol.receive(text(interaction_type="brand_new", timestamp=1)).note
+    items = [
+        {"role": "system", "content": "s"},
+        {"role": "tool_call_invocation", "name": "x", "arguments": "{}"},
+        {"role": "dtmf", "digit": "1"},
+        {"role": "agent", "content": "Hi.", "words": None},
+        {"role": "user", "content": "Yes.", "words": [{"word": "Yes."}], "mood": 3},
+    ]
+    received = protocol.receive(
+        text(interaction_type="response_required", response_id=1, transcript=items, extra={"a": [1]})
+    )
+    assert received.events[1] == TurnEnded(TurnId(1), "Yes.")
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        "words",
+        [1],
+        [{"role": 1, "content": "x"}],
+        [{"role": "user", "content": None}],
+        [{"role": "user", "content": "x", "words": "no"}],
+    ],
+)
+def test_case_31_a_transcript_of_another_shape_still_asks(items: Any) -> None:
+    received = RetellProtocol().receive(
+        text(interaction_type="response_required", response_id=1, transcript=items)
+    )
+    assert isinstance(received.events[-1], TurnEnded)
+
+
+BROKEN = [
+    "",
+    "{",
+    "null",
+    "[]",
+    '"x"',
+    "1",
+    "{}",
+    '{"interaction_type":1}',
+    "[" * 100_000,
+    b"\xff\xfe",
+    "\ud800",
+]
+
+
+@pytest.mark.parametrize("raw", BROKEN)
+def test_case_32_what_is_no_json_object_is_noted(raw: str | bytes) -> None:
+    received = RetellProtocol().receive(raw)
+    assert received.note
+    assert (received.replies, received.events, received.details) == ([], [], None)
+
+
+@given(
+    st.text()
+    | st.binary()
+    | st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda inner: (
+            st.lists(inner)
+            | st.dictionaries(
+                st.sampled_from(
+                    ["interaction_type", "response_id", "transcript", "timestamp", "call", "role"]
+                )
+                | st.text(),
+                inner,
+            )
+        ),
+        max_leaves=12,
+    ).map(json.dumps)
+)
+def test_case_32_no_frame_raises_and_no_reply_is_ill_typed(raw: str | bytes) -> None:
+    for reply in RetellProtocol().receive(raw).replies:
+        frame(reply)
+
+
+@given(
+    st.sampled_from(["ping_pong", "update_only", "response_required", "reminder_required", "call_details"]),
+    st.none() | st.integers() | st.floats() | st.text(),
+)
+def test_case_34_whatever_the_values_what_goes_out_is_well_typed(kind: str, value: Any) -> None:
+    protocol = RetellProtocol()
+    received = protocol.receive(
+        text(interaction_type=kind, response_id=value, timestamp=value, transcript=value, call=value)
+    )
+    for reply in received.replies:
+        frame(reply)
+    for event in received.events:
+        assert isinstance(event, TranscriptSeen | TurnEnded | Silence)
+        if not isinstance(event, TranscriptSeen):
+            frame(protocol.chunk(event.turn, "x", first=True))
+            frame(protocol.complete(event.turn))
+
+
+def test_case_07_an_update_is_only_kept_and_read_at_the_end() -> None:
+    protocol = RetellProtocol()
+    assert protocol.last_heard() is None
+    update = text(interaction_type="update_only", transcript=said(("agent", "Hi.")), turntaking="user_turn")
+    received = protocol.receive(update)
+    assert (received.replies, received.events, received.note) == ([], [], None)
+    assert protocol.last_heard() == TranscriptSeen((Utterance(Speaker.INTERVIEWER, "Hi."),))
+    assert protocol.last_heard() is None
+    protocol.receive(text(interaction_type="update_only", transcript="no list"))
+    assert protocol.last_heard() is None
+
+
+def test_a_request_makes_the_update_before_it_worthless() -> None:
+    protocol = RetellProtocol()
+    protocol.receive(text(interaction_type="update_only", transcript=said(("agent", "Hi."))))
+    protocol.receive(request(1, ("agent", "Hi."), ("user", "Yes.")))
+    assert protocol.last_heard() is None
+
+
+@pytest.mark.parametrize("call", [{}, {"call_type": "web_call", "call_id": "c"}])
+def test_case_04_call_details_are_handed_on(call: dict[str, Any]) -> None:
+    assert RetellProtocol().receive(text(interaction_type="call_details", call=call)).details == call
+
+
+@pytest.mark.parametrize("call", [None, "x", 3, []])
+def test_case_04_call_details_of_another_shape_are_none(call: Any) -> None:
+    received = RetellProtocol().receive(text(interaction_type="call_details", call=call))
+    assert received.details == {}
+    assert received.note
+
+
+def test_characters_that_cannot_be_stored_do_not_get_in() -> None:
+    received = RetellProtocol().receive(request(1, ("user", "a\x00b")))
+    assert received.events == [
+        TranscriptSeen((Utterance(Speaker.CANDIDATE, "ab"),)),
+        TurnEnded(TurnId(1), "ab"),
+    ]
+
+
+def test_a_request_with_half_a_character_still_asks() -> None:
+    received = RetellProtocol().receive(
+        '{"interaction_type":"response_required","response_id":1,'
+        '"transcript":[{"role":"user","content":"caf\\ud83d"}]}'
+    )
+    assert received.events[-1] == TurnEnded(TurnId(1), "caf\ufffd")
+
+
+def test_case_47_an_hour_of_words_fits() -> None:
+    words = [{"word": "word", "start": n / 2, "end": n / 2 + 0.4} for n in range(18_000)]
+    items = [{"role": "user", "content": "word " * 18_000, "words": words}]
+    raw = text(interaction_type="response_required", response_id=1, transcript=items)
+    assert 900_000 < len(raw) < MAX_FRAME
+    assert len(RetellProtocol().receive(raw).events) == 2
