@@ -62,12 +62,9 @@ def _in_their_words(text: str, sent: Mapping[str, str], in_camel: bool) -> tuple
     """msgspec's message with the field's name as the client wrote it, and the path to the field."""
     found = _PATH.search(text)
     reason, path = (text[: found.start()], found[1]) if found else (text, "")
-    head = re.match(r"\.([a-z0-9_]+)", path)
-    if head:
-        name = sent.get(head[1], head[1])
-        path = f".{name}{path[head.end() :]}"
-        return f"{path[1:]}: {reason}", f"${path}"
+    if head := re.match(r"\.([a-z0-9_]+)", path):
+        path = f".{sent.get(head[1], head[1])}{path[head.end() :]}"
     if missing := _MISSING.search(reason):
-        name = camel(missing[1]) if in_camel else missing[1]
-        return f"The field {name} is missing.", f"${path}.{name}"
-    return reason, f"${path}"
+        path = f"{path}.{camel(missing[1]) if in_camel else missing[1]}"
+        return f"The field {path[1:]} is missing.", f"${path}"
+    return f"{path[1:]}: {reason}" if path else reason, f"${path}"
