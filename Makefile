@@ -31,8 +31,14 @@ test: setup-dev
 
 check: test
 
-bench: setup-dev
+bench: setup .venv-bench/.done
 	$(BIN)/python -m bench
 
+# The benchmark's peer has an environment of its own: nothing of it is a dependency of Viva.
+.venv-bench/.done: requirements-bench.lock
+	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.lock
+	@touch $@
+
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -48,3 +48,10 @@ def load_prompt(name: str, version: int) -> PromptFile:
     fields = frozenset(field for _, field, _, _ in string.Formatter().parse(text) if field)
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     return PromptFile(name, version, text, f"{name}.v{version}@{digest}", fields)
+
+
+def preload_prompts() -> None:
+    """Read every prompt file, so that no reply waits for a disk. Blocks; call it off the event loop."""
+    for entry in (files("agents") / "prompts").iterdir():
+        name, version, _ = entry.name.rsplit(".", 2)
+        load_prompt(name, int(version.removeprefix("v")))

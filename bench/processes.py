@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
-ROOT: Final = Path(__file__).resolve().parent.parent
+ROOT: Final = Path(__file__).absolute().parent.parent
 DEMO_PYTHON: Final = ROOT / ".venv-bench" / "bin" / "python"
 START_S: Final = 60.0
 STOP_S: Final = 30.0
@@ -70,7 +70,9 @@ def spawn(name: str, command: list[str], env: dict[str, str], cwd: Path, errors:
                 raise RuntimeError(f"{name} ended with {process.wait()} before it listened")
             if "ready" in line:
                 elapsed = time.perf_counter() - began
-                return Server(name, process, int(line.strip().rpartition(":" if ":" in line else " ")[2]), elapsed)
+                return Server(
+                    name, process, int(line.strip().rpartition(":" if ":" in line else " ")[2]), elapsed
+                )
     except BaseException:
         process.kill()
         process.wait()

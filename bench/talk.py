@@ -26,17 +26,10 @@ def transcript(items: int, size: int) -> list[Item]:
     text = (words * (filler // len(words) + 1))[:filler].strip()
     for number in range(items - 1):
         role = "agent" if number % 2 == 0 else "user"
-        out.append({"role": role, "content": f"{_ASKED if role == 'agent' else 'Well,'} {text}"[: filler + 8]})
+        out.append(
+            {"role": role, "content": f"{_ASKED if role == 'agent' else 'Well,'} {text}"[: filler + 8]}
+        )
     return [*out, {"role": "user", "content": ANSWER}]
-
-
-def spoken(minutes: float) -> list[Item]:
-    """A call of so many minutes at 150 words each: two answers and two questions a minute."""
-    out: list[Item] = []
-    for number in range(max(1, round(minutes * 2))):
-        out.append({"role": "agent", "content": f"{_ASKED} Number {number}, please."})
-        out.append({"role": "user", "content": f"{ANSWER} {ANSWER[:100]} That was number {number}."})
-    return [*out, {"role": "agent", "content": _ASKED}, {"role": "user", "content": ANSWER}]
 
 
 def update(items: list[Item]) -> bytes:

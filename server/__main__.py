@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     kinds = simulate.add_subparsers(required=True, metavar="KIND")
     retell = kinds.add_parser("retell", help="play Retell, in text, against a running server")
     retell.add_argument("--url", required=True, help="e.g. ws://127.0.0.1:8080/llm-websocket")
+    retell.add_argument("--session", help="id of an interview to hold; else a general practice interview")
     retell.add_argument("--minutes", type=float, default=30.0, help="when the candidate has to leave")
     retell.add_argument("--interrupt", action="store_true", help="talk over the interviewer now and then")
     retell.add_argument("--drop", action="store_true", help="lose the connection once")
@@ -144,6 +145,7 @@ def _simulate_retell(arguments: argparse.Namespace) -> int:
             drop=arguments.drop,
             interactive=arguments.interactive,
             json_out=arguments.json,
+            metadata={"session_id": arguments.session} if arguments.session else None,
         )
     )
 

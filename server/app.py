@@ -20,6 +20,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from agents.interviewer import InterviewerAgent, Patience
 from agents.llm import LLM, LlmError
 from agents.llm_offline import OfflineLLM
+from agents.prompts import preload_prompts
 from agents.question_writer import QuestionWriter
 from interview.bank import QuestionBank, parse_bank
 from server.auth import auth_middleware
@@ -27,6 +28,7 @@ from server.callbook import CallBook
 from server.interviewers import AgentInterviewerService
 from server.interviews import MockInterviewService, ResponseService
 from server.metrics import Metrics
+from server.pages import page_routes, read_pages
 from server.problems import problems
 from server.providers import build_llm
 from server.registry import CallRegistry
@@ -82,6 +84,7 @@ async def open_viva(
             dsn = await stack.enter_async_context(EmbeddedPostgres(settings.data_dir))
             await migrate(dsn)
         bank = await asyncio.to_thread(_read_bank)
+        await asyncio.to_thread(preload_prompts)
         pool = await open_pool(dsn)
         stack.push_async_callback(pool.close)
         repo, calls = PostgresRepository(pool), PostgresCalls(pool)
@@ -131,6 +134,7 @@ async def open_viva(
         app.router.add_get("/llm-websocket/{secret}/{call_id}", endpoint.handle)
         app.router.add_get("/llm-websocket/{secret}/{call_id}/", endpoint.handle)
         app.router.add_get("/llm-websocket/{call_id}", endpoint.handle)
+        app.router.add_routes(page_routes(await asyncio.to_thread(read_pages)))
         _health(viva, metrics)
         yield viva
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,7 +47,7 @@ async def migrate(dsn_or_pool: str | Pool, *, plan: Sequence[Migration] | None =
         MigrationRefused: an applied file was changed, or the database is newer than this version.
         StorageDown: the database cannot be reached.
     """
-    steps = migrations() if plan is None else list(plan)
+    steps = await asyncio.to_thread(migrations) if plan is None else list(plan)
     with guard():
         if not isinstance(dsn_or_pool, str):
             async with dsn_or_pool.acquire(timeout=10) as connection:

@@ -65,7 +65,7 @@ class Rest:
             )
 
     async def get(self, path: str, **headers: str) -> Answer:
-        return await self.ask("GET", path, **headers)
+        return await self.ask("GET", path, None, raw=None, **headers)
 
     async def post(
         self, path: str, json: Any = None, *, raw: bytes | io.BytesIO | None = None, **headers: str

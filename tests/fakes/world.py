@@ -129,7 +129,8 @@ def hold(
 
     async def work() -> None:
         async with asyncio.timeout(GUARD_S):
-            settings = Settings(**{"database_url": dsn, "port": 0, "drain_s": 0.0} | more)
+            given: dict[str, Any] = {"database_url": dsn, "port": 0, "drain_s": 0.0}
+            settings = Settings(**given | more)
             model = llm()
             async with (
                 serving(settings, llm=model, patience=patience or Patience()) as viva,

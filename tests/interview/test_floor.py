@@ -69,7 +69,14 @@ def busy_row(turn: TurnId) -> list[Command]:
     return [StopPlayback(turn), CancelReply(turn)]
 
 
-ROWS: list[tuple[list[Event], Event, list[Command], Floor]] = [
+Row = tuple[Sequence[Event], Event, Sequence[Command], Floor]
+
+
+def hung_up_while(busy: Sequence[Event]) -> Row:
+    return busy, HungUp(EndReason.HUNG_UP), [CancelReply(TWO), EndCall(EndReason.HUNG_UP)], Floor.CLOSED
+
+
+ROWS: list[Row] = [
     ([], Opened(), [StartReply(ZERO, "", Prompting.GREETING)], Floor.THINKING),
     ([], Opened(greeted=True, turn=TWO), [], Floor.LISTENING),
     (
@@ -164,15 +171,7 @@ ROWS: list[tuple[list[Event], Event, list[Command], Floor]] = [
         if state is not Floor.CLOSED
     ),
     (LISTENING, HungUp(EndReason.RESTART), [EndCall(EndReason.RESTART)], Floor.CLOSED),
-    *(
-        (
-            busy,
-            HungUp(EndReason.HUNG_UP),
-            [CancelReply(TWO), EndCall(EndReason.HUNG_UP)],
-            Floor.CLOSED,
-        )
-        for busy in (THINKING, SPEAKING, SPOKEN)
-    ),
+    *(hung_up_while(busy) for busy in (THINKING, SPEAKING, SPOKEN)),
     *(
         (CLOSED, event, [], Floor.CLOSED)
         for event in (
@@ -225,19 +224,19 @@ def test_a_candidate_who_talks_over_the_goodbye_keeps_the_call() -> None:
 
 def random_event(chance: random.Random, newest: int) -> Event:
     turn = TurnId(max(0, newest + chance.choice((-2, -1, 0, 0, 0, 1, 1))))
-    return chance.choice(
-        (
-            TurnEnded(turn, chance.choice(("", "words"))),
-            Silence(turn),
-            BargeIn(chance.choice((None, "", "heard"))),
-            PlaybackDone(turn),
-            TranscriptSeen(HEARD),
-            ReplyStarted(turn),
-            ReplyDone(turn, "text", chance.random() < 0.05),
-            ReplyFailed(turn, "why", chance.choice(("", "said"))),
-            *([HungUp(EndReason.HUNG_UP)] if chance.random() < 0.1 else []),
-        )
-    )
+    events: list[Event] = [
+        TurnEnded(turn, chance.choice(("", "words"))),
+        Silence(turn),
+        BargeIn(chance.choice((None, "", "heard"))),
+        PlaybackDone(turn),
+        TranscriptSeen(HEARD),
+        ReplyStarted(turn),
+        ReplyDone(turn, "text", chance.random() < 0.05),
+        ReplyFailed(turn, "why", chance.choice(("", "said"))),
+    ]
+    if chance.random() < 0.1:
+        events.append(HungUp(EndReason.HUNG_UP))
+    return chance.choice(events)
 
 
 def test_random_calls_never_hold_two_live_replies_nor_act_after_the_end() -> None:
