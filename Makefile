@@ -19,10 +19,15 @@ setup-dev: .venv/.done-dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
 	@touch $@
 
+# A browser, a synthesiser and recorded speech for the tests; where it may not install, it says what is missing.
+.venv/.done-system: tests/system_packages.sh
+	tests/system_packages.sh
+	@touch $@
+
 run: setup
 	$(BIN)/viva serve
 
-test: setup-dev
+test: setup-dev .venv/.done-system
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
