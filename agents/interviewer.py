@@ -19,7 +19,7 @@ from agents.llm import LLM, LlmError, Message, Prompt
 from agents.prompts import load_prompt
 from agents.speech import Header, SpeechGuard
 from interview.conversation import Said
-from interview.events import Speaker
+from interview.events import Clause, Speaker
 from interview.flow import Directive, Judgement, Settled, Step, settle
 from interview.model import Sliders, Wishes
 from interview.personas import PERSONAS
@@ -68,17 +68,20 @@ class InterviewerAgent:
     patience: Patience = field(default_factory=Patience)
     on_trouble: Callable[[LlmError], None] = lambda _: None
 
-    async def reply(self, reply: Reply) -> AsyncGenerator[Settled | str, None]:
+    async def reply(self, reply: Reply) -> AsyncGenerator[Settled | Clause, None]:
         """First the settled move, then what to say, clause by clause; close it with ``aclosing``.
 
         Never raises `LlmError`: the interview goes on in the flow's own words.
         """
-        directive, wishes = reply.directive, reply.wishes
+        directive, wishes, speaker = reply.directive, reply.wishes, _speaker(reply)
         if not directive.free:
             settled = settle(directive, None)
             text = lines.fixed(directive, settled, wishes, reply.name, reply.nudges)
             yield settled
-            yield text if text is not None else _join(_own_words(reply, settled), _tail(reply, settled))
+            if text is None and (own := _own_words(reply, settled)):
+                yield Clause(own, speaker)
+            for clause in _tail(reply, settled) if text is None else (Clause(text, _host(settled, speaker)),):
+                yield clause
             return
         settled_now: Settled | None = None
         spoken = 0
@@ -90,17 +93,18 @@ class InterviewerAgent:
                         yield part
                     else:
                         spoken += 1
-                        yield part
+                        yield Clause(part, speaker)
         except LlmError as trouble:
             self.on_trouble(trouble)
             if settled_now is None:
                 settled_now = settle(directive, None)
                 yield settled_now
             if not spoken:
-                yield _own_words(reply, settled_now) or lines.bridge(Sliders(), directive.probes)
+                own = _own_words(reply, settled_now) or lines.bridge(Sliders(), directive.probes)
+                yield Clause(own, speaker)
         assert settled_now is not None
-        if tail := _tail(reply, settled_now):
-            yield tail
+        for clause in _tail(reply, settled_now):
+            yield clause
 
     async def _from_model(self, reply: Reply) -> AsyncGenerator[Settled | str, None]:
         header, guard, settled, words, speech = Header(), None, None, 0, ""
@@ -228,15 +232,27 @@ def _own_words(reply: Reply, settled: Settled) -> str:
     return lines.bridge(reply.wishes.sliders, reply.directive.upcoming_index)
 
 
-def _tail(reply: Reply, settled: Settled) -> str:
+def _speaker(reply: Reply) -> str:
+    """Who holds the floor for the company when the reply begins: a persona id."""
+    current = reply.directive.current or reply.directive.upcoming
+    return reply.persona or (current.persona if current else next(iter(PERSONAS)))
+
+
+def _host(settled: Settled, speaker: str) -> str:
+    """Who says a fixed line: the persona of what is asked, else who holds the floor."""
+    return settled.asked.persona if settled.asked else speaker
+
+
+def _tail(reply: Reply, settled: Settled) -> tuple[Clause, ...]:
     """What is always added: the handover and the planned question, or the goodbye."""
     if settled.step is Step.CLOSE:
-        return lines.goodbye(reply.name)
-    if settled.step is not Step.ADVANCE or settled.asked is None:
-        return ""
+        return (Clause(lines.goodbye(reply.name), _speaker(reply)),)
+    asked = settled.asked
+    if settled.step is not Step.ADVANCE or asked is None:
+        return ()
     before = reply.directive.current
-    change = lines.handover(PERSONAS[before.persona], PERSONAS[settled.asked.persona]) if before else ""
-    return _join(change, settled.asked.text)
+    change = lines.handover(PERSONAS[before.persona], PERSONAS[asked.persona]) if before else ()
+    return (*change, Clause(asked.text, asked.persona))
 
 
 def _naming(speech: str, settled: Settled, reply: Reply) -> str:
@@ -247,10 +263,6 @@ def _naming(speech: str, settled: Settled, reply: Reply) -> str:
     if key & {w.lower() for w in words_of(speech)}:
         return speech
     return f"You mentioned {settled.about.replace(UNINTELLIGIBLE, '').strip()}. {speech}"
-
-
-def _join(*parts: str) -> str:
-    return " ".join(part for part in parts if part)
 
 
 __all__ = ["InterviewerAgent", "Judgement", "Patience", "Reply", "probes_allowed"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from interview.events import Clause
 from interview.flow import Directive, Settled, Step
 from interview.model import Question, Sliders, Wishes
 from interview.personas import PERSONAS, Persona
@@ -56,12 +57,13 @@ def bridge(sliders: Sliders, n: int) -> str:
     return lines[n % len(lines)]
 
 
-def handover(before: Persona, after: Persona) -> str:
-    """How one interviewer gives the floor to another, and the other takes it."""
+def handover(before: Persona, after: Persona) -> tuple[Clause, ...]:
+    """How one interviewer gives the floor to another, and the other takes it: each in their own voice."""
+    if before.id == after.id:
+        return ()
     return (
-        f"I will hand over to {after.name}, our {after.title}. Hello, {after.name} here."
-        if before.id != after.id
-        else ""
+        Clause(f"I will hand over to {after.name}, our {after.title}.", before.id),
+        Clause(f"Hello, {after.name} here.", after.id),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from interview.delivery import Spoken
 from interview.events import Prompting, Speaker, TurnId, Utterance
 from interview.flow import Directive, Progress, Settled, Stage, Step, commit, decide
 from interview.model import Question, QuestionType, Wishes
@@ -24,6 +25,7 @@ class Said:
     text: str
     persona: str | None = None
     question_id: str | None = None
+    spoken: Spoken | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,22 @@ class Answer:
     turn: TurnId
     question_id: str
     text: str
+    spoken: Spoken | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where the interview stands, for whoever looks on. ``total`` counts the planned questions.
+
+    ``question`` is what is under discussion, a follow-up included; its text may be empty while it is being
+    asked. ``spent_s`` and ``left_s``: seconds of the interview's time.
+    """
+
+    question: Question | None
+    index: int
+    total: int
+    spent_s: float
+    left_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +111,18 @@ class Conversation:
         return self.progress.stage is not Stage.BRIEFING
 
     @property
+    def question(self) -> Question | None:
+        """What is under discussion: a planned question or a follow-up that came up on this call."""
+        planned = next((q for q in self.questions if q.id == self._question_id), None)
+        return planned or self._follow_ups.get(self._question_id or "")
+
+    @property
+    def standing(self) -> Standing:
+        progress, limit = self.progress, float(self.wishes.duration_s)
+        spent = min(progress.spent_s, limit)
+        return Standing(self.question, progress.index, len(self.questions), spent, limit - spent)
+
+    @property
     def dirty(self) -> bool:
         return bool(self._changed or self._removed or self._moved)
 
@@ -140,7 +170,12 @@ class Conversation:
             self._question_id = follow_up.id
             self._follow_ups[follow_up.id] = follow_up
 
-    def record(self, turn: TurnId, speaker: Speaker, text: str) -> None:
+    def cut(self, turn: TurnId, heard: str) -> None:
+        """The interviewer's turn was broken off after ``heard``: the rest was not said."""
+        self.record(turn, Speaker.INTERVIEWER, heard)
+        self._take_back_unless(turn, heard)
+
+    def record(self, turn: TurnId, speaker: Speaker, text: str, spoken: Spoken | None = None) -> None:
         """Upsert: heard text overwrites what was generated; "" takes the utterance back."""
         key = (turn, speaker)
         if not text:
@@ -160,7 +195,9 @@ class Conversation:
             question = self._question_id
             reply = self._replies.get(turn)
             persona = reply.settled.asked.persona if reply and reply.settled.asked else self.persona
-        self._said[key] = Said(turn, speaker, text, persona, question)
+        self._said[key] = Said(
+            turn, speaker, text, persona, question, spoken or (old.spoken if old else None)
+        )
         self._changed.add(key)
         self._removed.discard(key)
         if speaker is Speaker.INTERVIEWER and question in self._follow_ups:
@@ -180,11 +217,9 @@ class Conversation:
 
     def cancel_reply(self, turn: TurnId, sent: str) -> None:
         """The reply was cut short after ``sent``. A question that never got out was not asked."""
-        self.record(turn, Speaker.INTERVIEWER, sent)
-        self._take_back_unless(turn, sent)
+        self.cut(turn, sent)
         if self._heard is not None and turn not in self.reconcile(self._heard):
-            self.record(turn, Speaker.INTERVIEWER, "")
-            self._take_back_unless(turn, "")
+            self.cut(turn, "")
 
     def reconcile(self, utterances: Sequence[Utterance]) -> set[TurnId]:
         """Trim the interviewer's turns to what the far side says was spoken; the turns it knows.
@@ -212,8 +247,7 @@ class Conversation:
     def _unheard(self, said: Said, heard: str) -> None:
         if said.text == heard:
             return
-        self.record(said.turn, Speaker.INTERVIEWER, heard)
-        self._take_back_unless(said.turn, heard)
+        self.cut(said.turn, heard)
 
     def _take_back_unless(self, turn: TurnId, heard: str) -> None:
         reply = self._replies.get(turn)
@@ -241,7 +275,7 @@ class Conversation:
         """What is to be stored; afterwards nothing is dirty. Give it back with `put_back` on failure."""
         said = tuple(self._said[key] for key in sorted(self._changed, key=lambda k: (k[0], k[1])))
         answers = tuple(
-            Answer(s.turn, s.question_id, s.text)
+            Answer(s.turn, s.question_id, s.text, s.spoken)
             for s in said
             if s.speaker is Speaker.CANDIDATE and s.question_id is not None
         )

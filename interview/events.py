@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
 
+from interview.delivery import Spoken
+
 TurnId = NewType("TurnId", int)
 """Issued by the line, strictly increasing; on Retell it *is* ``response_id``. The greeting is 0."""
 
@@ -41,6 +43,14 @@ class Utterance:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A piece of a reply that can be spoken by itself. ``persona``: the id of who speaks it."""
+
+    text: str
+    persona: str
+
+
 # --- events ---------------------------------------------------------------------------------------
 
 
@@ -56,12 +66,24 @@ class Opened:
 class TurnEnded:
     """The candidate gave up the floor after saying ``text``; a reply under ``turn`` is due.
 
-    ``at_s``: seconds of call audio at that moment, when the line knows them.
+    ``at_s``: seconds of call audio at that moment, when the line knows them. ``spoken``: the sound behind
+    the text, when the line heard it itself.
     """
 
     turn: TurnId
     text: str
     at_s: float | None = None
+    spoken: Spoken | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TurnLikely:
+    """The candidate has probably finished saying ``text``; the line only waits to be sure.
+
+    A reply may be prepared, without side effects; nothing is spoken before `TurnEnded`.
+    """
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +146,7 @@ class ReplyFailed:
     said: str = ""
 
 
-LineEvent = Opened | TurnEnded | Silence | BargeIn | PlaybackDone | TranscriptSeen | HungUp
+LineEvent = Opened | TurnEnded | TurnLikely | Silence | BargeIn | PlaybackDone | TranscriptSeen | HungUp
 ReplyEvent = ReplyStarted | ReplyDone | ReplyFailed
 Event = LineEvent | ReplyEvent
 
@@ -134,11 +156,16 @@ Event = LineEvent | ReplyEvent
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Upsert the words of ``speaker`` in ``turn``: heard text overwrites generated text."""
+    """Upsert the words of ``speaker`` in ``turn``: heard text overwrites generated text.
+
+    ``cut``: playback was broken off, so whatever was not heard was not said.
+    """
 
     turn: TurnId
     speaker: Speaker
     text: str
+    spoken: Spoken | None = None
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +191,13 @@ class StartReply:
 
 
 @dataclass(frozen=True, slots=True)
+class PrepareReply:
+    """Begin to make the reply to ``text``, so that it is ready if these are the candidate's last words."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class CancelReply:
     turn: TurnId
 
@@ -186,4 +220,4 @@ class EndCall:
     reason: EndReason
 
 
-Command = Record | Reconcile | StartReply | CancelReply | StopPlayback | SayCanned | EndCall
+Command = Record | Reconcile | StartReply | PrepareReply | CancelReply | StopPlayback | SayCanned | EndCall

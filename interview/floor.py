@@ -6,6 +6,8 @@ The table, one row per arrow (a turn is *newer* when its id exceeds every id see
     THINKING, SPEAKING  TurnEnded, Silence (newer)           StopPlayback, CancelReply,
                                                              Record?, StartReply              THINKING
     any                 the same, not newer                  -                                same
+    LISTENING           TurnLikely                           PrepareReply                     LISTENING
+    THINKING, SPEAKING  TurnLikely                           -                                same
     THINKING            ReplyStarted                         -                                SPEAKING
     THINKING, SPEAKING  ReplyDone                            Record(full text)                SPEAKING
     SPEAKING            PlaybackDone, the reply being over   EndCall after the goodbye        LISTENING
@@ -28,6 +30,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import assert_never
 
+from interview.delivery import Spoken
 from interview.errors import IllegalEvent
 from interview.events import (
     BargeIn,
@@ -39,6 +42,7 @@ from interview.events import (
     HungUp,
     Opened,
     PlaybackDone,
+    PrepareReply,
     Prompting,
     Reconcile,
     Record,
@@ -53,6 +57,7 @@ from interview.events import (
     TranscriptSeen,
     TurnEnded,
     TurnId,
+    TurnLikely,
 )
 
 MAX_FAILURES = 2
@@ -91,8 +96,10 @@ class FloorMachine:
                     self.turn = turn
                     return []
                 return self._due(turn, "", Prompting.GREETING)
-            case TurnEnded(turn, text):
-                return self._due(turn, text, Prompting.ANSWER)
+            case TurnEnded(turn, text, _, spoken):
+                return self._due(turn, text, Prompting.ANSWER, spoken)
+            case TurnLikely(text):
+                return [] if self._busy else [PrepareReply(text)]
             case Silence(turn):
                 return self._due(turn, "", Prompting.SILENCE)
             case BargeIn(heard):
@@ -114,14 +121,16 @@ class FloorMachine:
     def _busy(self) -> bool:
         return self.state in (Floor.THINKING, Floor.SPEAKING)
 
-    def _due(self, turn: TurnId, text: str, because: Prompting) -> list[Command]:
+    def _due(
+        self, turn: TurnId, text: str, because: Prompting, spoken: Spoken | None = None
+    ) -> list[Command]:
         if turn <= self.turn:
             return []
         commands: list[Command] = []
         if self._busy:
             commands += [StopPlayback(self.turn), CancelReply(self.turn)]
         if text:
-            commands.append(Record(turn, Speaker.CANDIDATE, text))
+            commands.append(Record(turn, Speaker.CANDIDATE, text, spoken))
         self.turn, self.state, self._goodbye = turn, Floor.THINKING, None
         return [*commands, StartReply(turn, text, because)]
 
@@ -130,7 +139,7 @@ class FloorMachine:
             return []
         commands: list[Command] = [StopPlayback(self.turn), CancelReply(self.turn)]
         if heard is not None:
-            commands.append(Record(self.turn, Speaker.INTERVIEWER, heard))
+            commands.append(Record(self.turn, Speaker.INTERVIEWER, heard, cut=True))
         self.state, self._goodbye = Floor.LISTENING, None
         return commands
 

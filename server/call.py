@@ -20,12 +20,15 @@ from agents.interviewer import InterviewerAgent, Reply, probes_allowed
 from interview.conversation import Changes, Conversation
 from interview.events import (
     CancelReply,
+    Clause,
     Command,
     EndCall,
     EndReason,
     Event,
     HungUp,
     Opened,
+    PrepareReply,
+    Prompting,
     Reconcile,
     Record,
     ReplyDone,
@@ -40,7 +43,8 @@ from interview.events import (
 )
 from interview.floor import FloorMachine
 from interview.flow import Directive, Settled, Step
-from server.line import Line
+from interview.model import Mode, Question
+from server.line import AnswerSaved, CoachCue, Line, QuestionAsked
 from storage.ports import Fenced, StorageError
 
 INBOX: Final = 256
@@ -53,8 +57,14 @@ RETRY_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 """Pauses between tries to store; the last one repeats while the call lives."""
 FLUSH_S: Final = 10.0
 """How long the end of a call waits for the last write."""
+PREPARED: Final = 16
+"""Clauses of a reply that may lie ready before it is due; then its making waits."""
+CUE_S: Final = 8.0
+"""A coach that takes longer has nothing to add any more."""
 
 Save = Callable[[Changes], Awaitable[None]]
+Cue = Callable[[Question, str], Awaitable[str]]
+"""The coach's hint on an answer to a question; "" for none. Never raises for a model's sake."""
 log = structlog.get_logger("viva.call")
 
 
@@ -75,6 +85,18 @@ class _ReplyInHand:
     sent: list[str] = field(default_factory=list)
     goodbye: bool = False
     task: asyncio.Task[None] | None = None
+    making: asyncio.Task[None] | None = None
+    """Makes the clauses, when that began before the reply was due."""
+
+
+@dataclass(slots=True)
+class _Prepared:
+    """A reply that is being made before it is due: nothing of it is spoken, nothing is committed."""
+
+    text: str
+    directive: Directive
+    parts: asyncio.Queue[Settled | Clause | Exception | None]
+    task: asyncio.Task[None] | None = None
 
 
 class LiveCall:
@@ -88,9 +110,14 @@ class LiveCall:
         interviewer: InterviewerAgent,
         save: Save,
         on_turn: Callable[[TurnTimings], None] = lambda _: None,
+        cue: Cue | None = None,
     ) -> None:
+        """``cue`` is asked after each answer in study mode, and never in exam mode."""
         self.call_id, self.line, self.conversation = call_id, line, conversation
         self._interviewer, self._save, self._on_turn = interviewer, save, on_turn
+        self._cue = cue if conversation.wishes.mode is Mode.STUDY else None
+        self._cueing: asyncio.Task[None] | None = None
+        self._prepared: _Prepared | None = None
         self._floor = FloorMachine()
         self._inbox: asyncio.Queue[Event] = asyncio.Queue(INBOX)
         self._reply: _ReplyInHand | None = None
@@ -118,8 +145,9 @@ class LiveCall:
                     for command in self._floor.handle(event):
                         await self._apply(command, group)
                 await self._cancel_reply()
+                await self._drop_prepared()
                 await self.line.close(self._ended)
-                for task in (hearing, open_turn, scribe):
+                for task in (hearing, open_turn, scribe, self._cueing):
                     await self._cancel(task)
         finally:
             await self._flush()
@@ -135,6 +163,7 @@ class LiveCall:
         pending = conversation.unanswered()
         before = TurnId(conversation.last_turn - 1) if pending else conversation.last_turn
         await self.post(Opened(greeted=True, turn=max(before, TurnId(0))))
+        self.line.show(QuestionAsked(conversation.standing))
         if pending:
             await asyncio.sleep(REASK_S)
             await self.post(TurnEnded(pending.turn, pending.text))
@@ -144,13 +173,18 @@ class LiveCall:
     async def _apply(self, command: Command, group: asyncio.TaskGroup) -> None:
         match command:
             case StartReply():
-                self._start(command, group)
+                await self._start(command, group)
+            case PrepareReply(text):
+                await self._prepare(text, group)
             case CancelReply():
                 await self._cancel_reply()
             case StopPlayback(turn):
                 await self.line.stop(turn)
-            case Record(turn, speaker, text):
-                self.conversation.record(turn, speaker, text)
+            case Record(turn, _, text, cut=True):
+                self.conversation.cut(turn, text)
+                self._to_store.set()
+            case Record(turn, speaker, text, spoken):
+                self.conversation.record(turn, speaker, text, spoken)
                 self._to_store.set()
             case Reconcile(utterances):
                 self.conversation.reconcile(utterances)
@@ -161,20 +195,34 @@ class LiveCall:
             case EndCall(reason):
                 self._ended = reason
 
-    def _start(self, command: StartReply, group: asyncio.TaskGroup) -> None:
+    async def _start(self, command: StartReply, group: asyncio.TaskGroup) -> None:
+        now = self._spend()
+        hand = _ReplyInHand(command.turn, TurnTimings(command.turn, now))
+        if self._cue is not None and command.because is Prompting.ANSWER:
+            await self._ask_coach(command.text, group)
+        prepared, self._prepared = self._prepared, None
+        if prepared is None or command.because is not Prompting.ANSWER or prepared.text != command.text:
+            await self._cancel(prepared.task if prepared else None)
+            directive, request = self._request(command.because, command.text)
+            parts = self._interviewer.reply(request)
+        else:
+            directive, parts = prepared.directive, _taken_up(prepared)
+            hand.making = prepared.task
+        self._reply = hand
+        hand.task = group.create_task(self._answer(hand, directive, parts), name=f"reply {self.call_id}")
+
+    def _spend(self) -> float:
+        """Book the time used so far; the loop's time now."""
         now = asyncio.get_running_loop().time()
         self.conversation.spend(self._spent_before + now - self._began)
-        hand = _ReplyInHand(command.turn, TurnTimings(command.turn, now))
-        self._reply = hand
-        hand.task = group.create_task(self._answer(hand, command), name=f"reply {self.call_id}")
+        return now
 
-    async def _answer(self, hand: _ReplyInHand, command: StartReply) -> None:
-        """The reply task: decides nothing but what words to hand over, and reports how it went."""
+    def _request(self, because: Prompting, text: str) -> tuple[Directive, Reply]:
         conversation = self.conversation
         left = conversation.wishes.duration_s - conversation.progress.spent_s
         allowed = probes_allowed(conversation.wishes.sliders)
-        directive = conversation.decide(command.because, command.text, left, allowed)
-        request = Reply(
+        directive = conversation.decide(because, text, left, allowed)
+        return directive, Reply(
             directive,
             conversation.wishes,
             conversation.said,
@@ -182,8 +230,44 @@ class LiveCall:
             conversation.nudges,
             conversation.persona,
         )
+
+    # --- replies made ahead ------------------------------------------------------------------------
+
+    async def _prepare(self, text: str, group: asyncio.TaskGroup) -> None:
+        """Begin the reply to what are probably the last words. At most one is being made."""
+        if self._prepared is not None and self._prepared.text == text:
+            return
+        await self._drop_prepared()
+        self._spend()
+        directive, request = self._request(Prompting.ANSWER, text)
+        if not directive.free:
+            return  # fixed words come at once anyway
+        prepared = _Prepared(text, directive, asyncio.Queue(PREPARED))
+        prepared.task = group.create_task(self._make(prepared, request), name=f"prepare {self.call_id}")
+        self._prepared = prepared
+
+    async def _make(self, prepared: _Prepared, request: Reply) -> None:
         try:
-            async with aclosing(self._clauses(hand, directive, request)) as clauses:
+            async with aclosing(self._interviewer.reply(request)) as parts:
+                async for part in parts:
+                    await prepared.parts.put(part)
+        except Exception as trouble:  # whoever takes the reply up hears of it
+            await prepared.parts.put(trouble)
+            return
+        await prepared.parts.put(None)
+
+    async def _drop_prepared(self) -> None:
+        prepared, self._prepared = self._prepared, None
+        await self._cancel(prepared.task if prepared else None)
+
+    # --- the reply in hand -------------------------------------------------------------------------
+
+    async def _answer(
+        self, hand: _ReplyInHand, directive: Directive, parts: AsyncGenerator[Settled | Clause, None]
+    ) -> None:
+        """The reply task: decides nothing but what words to hand over, and reports how it went."""
+        try:
+            async with aclosing(self._clauses(hand, directive, parts)) as clauses:
                 await self.line.speak(hand.turn, clauses, lambda: hand.goodbye)
         except (ConnectionError, TimeoutError) as trouble:
             await self.post(ReplyFailed(hand.turn, type(trouble).__name__, " ".join(hand.sent)))
@@ -200,11 +284,11 @@ class LiveCall:
         await self.post(ReplyDone(hand.turn, " ".join(hand.sent), hand.goodbye))
 
     async def _clauses(
-        self, hand: _ReplyInHand, directive: Directive, request: Reply
-    ) -> AsyncGenerator[str, None]:
+        self, hand: _ReplyInHand, directive: Directive, source: AsyncGenerator[Settled | Clause, None]
+    ) -> AsyncGenerator[Clause, None]:
         """The agent's clauses; the move is committed with the first one that is handed over."""
         settled: Settled | None = None
-        async with aclosing(self._interviewer.reply(request)) as parts:
+        async with aclosing(source) as parts:
             async for part in parts:
                 if isinstance(part, Settled):
                     settled = part
@@ -213,7 +297,7 @@ class LiveCall:
                     assert settled is not None
                     self._commit(hand, directive, settled)
                     await self.post(ReplyStarted(hand.turn))
-                hand.sent.append(part)
+                hand.sent.append(part.text)
                 yield part
 
     def _commit(self, hand: _ReplyInHand, directive: Directive, settled: Settled) -> None:
@@ -222,12 +306,15 @@ class LiveCall:
         hand.goodbye = settled.step is Step.CLOSE
         self.conversation.begin_reply(hand.turn, directive, settled)
         self._to_store.set()
+        if settled.asked is not None:
+            self.line.show(QuestionAsked(self.conversation.standing))
 
     async def _say_canned(self, turn: TurnId, key: str) -> None:
         text = lines.CANNED[key]
+        persona = self.conversation.persona or self.conversation.questions[0].persona
 
-        async def once() -> AsyncGenerator[str, None]:
-            yield text
+        async def once() -> AsyncGenerator[Clause, None]:
+            yield Clause(text, persona)
 
         before = " ".join(self._reply.sent) if self._reply and self._reply.turn == turn else ""
         try:
@@ -240,6 +327,7 @@ class LiveCall:
 
     async def _cancel_reply(self) -> None:
         hand, self._reply = self._reply, None
+        await self._cancel(hand.making if hand else None)
         if hand is None or hand.task is None or hand.task.done():
             if hand is not None and hand.timings.done is None and hand.sent:
                 self.conversation.cancel_reply(hand.turn, " ".join(hand.sent))
@@ -248,7 +336,25 @@ class LiveCall:
         self.conversation.cancel_reply(hand.turn, " ".join(hand.sent))
         self._to_store.set()
 
-    async def _cancel(self, task: asyncio.Task[None]) -> None:
+    async def _ask_coach(self, answer: str, group: asyncio.TaskGroup) -> None:
+        question = self.conversation.question
+        if question is not None:
+            await self._cancel(self._cueing)
+            self._cueing = group.create_task(self._hint(question, answer), name=f"coach {self.call_id}")
+
+    async def _hint(self, question: Question, answer: str) -> None:
+        assert self._cue is not None
+        try:
+            async with asyncio.timeout(CUE_S):
+                text = await self._cue(question, answer)
+        except TimeoutError:
+            return
+        if text:
+            self.line.show(CoachCue(text))
+
+    async def _cancel(self, task: asyncio.Task[None] | None) -> None:
+        if task is None or task.done():
+            return
         task.cancel()
         await asyncio.wait((task,), timeout=CANCEL_S)
         if not task.done():
@@ -284,6 +390,8 @@ class LiveCall:
         except BaseException:
             self.conversation.put_back(changes)
             raise
+        for answer in changes.answers:
+            self.line.show(AnswerSaved(answer.turn, answer.question_id))
 
     async def _flush(self) -> None:
         if self._ended is EndReason.REPLACED:
@@ -293,3 +401,11 @@ class LiveCall:
                 await self._store()
         except (StorageError, TimeoutError) as trouble:
             self._log.error("the end of the call was not stored", why=str(trouble) or "too slow")
+
+
+async def _taken_up(prepared: _Prepared) -> AsyncGenerator[Settled | Clause, None]:
+    """What was made ahead, and the rest as it comes."""
+    while (part := await prepared.parts.get()) is not None:
+        if isinstance(part, Exception):
+            raise part
+        yield part

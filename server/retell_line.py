@@ -7,13 +7,13 @@ for the same call id. Only when none comes within the grace time is the line los
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 import structlog
 
 from interview.events import GREETING, EndReason, HungUp, TurnId
-from server.line import Post
+from server.line import Clauses, Note, Post
 from server.retell_protocol import Received, RetellProtocol
 
 GRACE_S: Final = 30.0
@@ -129,16 +129,17 @@ class RetellLine:
             await post(heard)
         await post(HungUp(self._over))
 
-    async def speak(self, turn: TurnId, clauses: AsyncGenerator[str, None], ends: Callable[[], bool]) -> None:
+    async def speak(self, turn: TurnId, clauses: Clauses, ends: Callable[[], bool]) -> None:
         """Each clause is a frame. The goodbye's last clause carries the hang-up, so that it is spoken."""
         first, held = True, ""
         try:
             async for clause in clauses:
+                text = clause.text
                 if ends():
-                    held, clause = clause, held
-                    if not clause:
+                    held, text = text, held
+                    if not text:
                         continue
-                await self._chunk(turn, clause, first=first)
+                await self._chunk(turn, text, first=first)
                 first = False
             if held:
                 await self._last(turn, held, first=first)
@@ -154,6 +155,9 @@ class RetellLine:
     async def stop(self, turn: TurnId) -> None:
         # Retell itself falls silent when the candidate speaks; what is left is to send nothing more.
         self._stopped = max(self._stopped, turn)
+
+    def show(self, note: Note) -> None:
+        """Retell's own page shows its own transcript; nothing of ours goes there."""
 
     async def close(self, reason: EndReason) -> None:
         socket, self._socket = self._socket, None

@@ -18,6 +18,7 @@ from interview.events import (
     HungUp,
     Opened,
     PlaybackDone,
+    PrepareReply,
     Prompting,
     Reconcile,
     Record,
@@ -32,6 +33,7 @@ from interview.events import (
     TranscriptSeen,
     TurnEnded,
     TurnId,
+    TurnLikely,
     Utterance,
 )
 from interview.floor import Floor, FloorMachine
@@ -149,13 +151,18 @@ ROWS: list[Row] = [
         (
             busy,
             BargeIn("So, te"),
-            [*busy_row(TWO), Record(TWO, Speaker.INTERVIEWER, "So, te")],
+            [*busy_row(TWO), Record(TWO, Speaker.INTERVIEWER, "So, te", cut=True)],
             Floor.LISTENING,
         )
         for busy in (THINKING, SPEAKING, SPOKEN, GOODBYE)
     ),
     (SPEAKING, BargeIn(None), busy_row(TWO), Floor.LISTENING),
-    (SPEAKING, BargeIn(""), [*busy_row(TWO), Record(TWO, Speaker.INTERVIEWER, "")], Floor.LISTENING),
+    (
+        SPEAKING,
+        BargeIn(""),
+        [*busy_row(TWO), Record(TWO, Speaker.INTERVIEWER, "", cut=True)],
+        Floor.LISTENING,
+    ),
     *(
         (LISTENING, event, [], Floor.LISTENING)
         for event in (BargeIn("x"), ReplyStarted(ZERO), ReplyDone(ZERO, "x"), ReplyFailed(ZERO, "x"))
@@ -164,6 +171,10 @@ ROWS: list[Row] = [
         (history, event, [], state)
         for state, history in STATES.items()
         for event in (ReplyStarted(ONE), ReplyDone(ONE, "x"), ReplyFailed(ONE, "x"), PlaybackDone(ONE))
+    ),
+    *(
+        (history, TurnLikely("Done."), [PrepareReply("Done.")] if state is Floor.LISTENING else [], state)
+        for state, history in STATES.items()
     ),
     *(
         (history, TranscriptSeen(HEARD), [Reconcile(HEARD)], state)
