@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
 import structlog
 
 from agents.interviewer import InterviewerAgent
-from interview.conversation import Changes, Conversation, Said
+from interview.conversation import Answer, Changes, Conversation, Said
 from interview.events import EndReason, TurnId
 from interview.flow import Progress, Stage
 from interview.model import SessionStatus
-from server.call import LiveCall
+from server.call import Cue, LiveCall
 from server.interviews import MockInterviewService, ResponseService
 from server.leasing import keeping
+from server.line import ManagedLine
 from server.logs import safe_call_id
 from server.metrics import Metrics
 from server.registry import CallRegistry
-from server.retell_line import RetellLine
-from server.retell_ws import Found
 from storage.ports import (
     CallChanges,
     CallStore,
@@ -34,6 +33,7 @@ from storage.ports import (
     OpenCall,
     StorageError,
     StoredAnswer,
+    StoredResponse,
     StoredUtterance,
 )
 
@@ -41,8 +41,33 @@ GUEST: Final = "guest"
 log = structlog.get_logger("viva.calls")
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A call that may begin or go on, and what its line must know. How to start it is the book's business.
+
+    ``open_turn``: the newest request that has no reply on record; it may be answered unasked.
+    ``last_turn``: turn ids up to it are taken; -1 before the first.
+    """
+
+    start: Callable[[ManagedLine], None]
+    conversation: Conversation
+    response: StoredResponse
+    metadata: Mapping[str, Any]
+    open_turn: TurnId | None = None
+
+    @property
+    def greeted(self) -> bool:
+        return self.conversation.greeted
+
+    @property
+    def last_turn(self) -> TurnId:
+        return self.conversation.last_turn
+
+
 @dataclass(slots=True)
 class CallBook:
+    """The calls that can be held; ``cue`` is the coach's hint for study mode."""
+
     calls: CallStore
     interviews: MockInterviewService
     responses: ResponseService
@@ -53,6 +78,18 @@ class CallBook:
     unknown_calls: str
     leases: Leases
     owner: str
+    cue: Cue | None = None
+
+    async def find_realtime(self, call_id: str) -> Found | None:
+        """A call that was registered for our own line; None when there is none, or it is over."""
+        try:
+            response = await self.responses.by_call(call_id)
+            if response.transport != "realtime":
+                return None
+            opened = await self.calls.open_call(call_id)
+        except (Closed, NotFound):
+            return None
+        return self._found(call_id, restore(opened), opened)
 
     async def find_retell(self, call_id: str, details: dict[str, Any] | None) -> Found | None:
         """The call behind ``call_id``. None: ask again with its details, or it is refused."""
@@ -68,11 +105,16 @@ class CallBook:
         if details and details.get("call_status") == "ongoing" and not conversation.greeted:
             # A call in full flow that we know nothing of: our state is lost, theirs is not.
             conversation.skip_greeting()
+        return self._found(call_id, conversation, opened)
+
+    def _found(self, call_id: str, conversation: Conversation, opened: OpenCall) -> Found:
         pending = conversation.unanswered()
         return Found(
-            lambda line: self._start(call_id, line, conversation, opened),
-            conversation.greeted,
-            pending.turn if pending else None,
+            start=lambda line: self._start(call_id, line, conversation, opened),
+            conversation=conversation,
+            response=opened.response,
+            metadata=opened.stored.metadata,
+            open_turn=pending.turn if pending else None,
         )
 
     async def _register(self, call_id: str, details: dict[str, Any]) -> bool:
@@ -98,21 +140,23 @@ class CallBook:
             log.info("call was registered meanwhile", call_id=safe_call_id(call_id))
         return True
 
-    def _start(self, call_id: str, line: RetellLine, conversation: Conversation, opened: OpenCall) -> None:
+    def _start(self, call_id: str, line: ManagedLine, conversation: Conversation, opened: OpenCall) -> None:
         self.registry.start(call_id, line, self._hold(call_id, line, conversation, opened.fence))
 
-    async def _hold(self, call_id: str, line: RetellLine, conversation: Conversation, fence: int) -> None:
+    async def _hold(self, call_id: str, line: ManagedLine, conversation: Conversation, fence: int) -> None:
         """Own the call from here to its end: lease, turn loop, closing of the books."""
         async with keeping(
             self.leases, f"call:{call_id}", self.owner, lambda: line.leave(EndReason.REPLACED)
         ):
             await self._converse(call_id, line, conversation, fence)
 
-    async def _converse(self, call_id: str, line: RetellLine, conversation: Conversation, fence: int) -> None:
+    async def _converse(
+        self, call_id: str, line: ManagedLine, conversation: Conversation, fence: int
+    ) -> None:
         async def save(changes: Changes) -> None:
             await self.calls.save_call(call_id, fence, _stored(changes))
 
-        call = LiveCall(call_id, line, conversation, self.interviewer, save, self.metrics.turn)
+        call = LiveCall(call_id, line, conversation, self.interviewer, save, self.metrics.turn, self.cue)
         reason = await call.run()
         self.metrics.calls_ended.labels(reason.value).inc()
         log.info("call ended", call_id=safe_call_id(call_id), reason=reason.value)
@@ -149,9 +193,24 @@ def _stored(changes: Changes) -> CallChanges:
         utterances=[
             StoredUtterance(s.turn, s.speaker, s.text, s.persona, s.question_id) for s in changes.said
         ],
-        answers=[StoredAnswer(a.turn, a.question_id, a.text) for a in changes.answers],
+        answers=[_answer(answer) for answer in changes.answers],
         follow_ups=changes.follow_ups,
         removed=[(int(turn), speaker) for turn, speaker in changes.removed],
+    )
+
+
+def _answer(answer: Answer) -> StoredAnswer:
+    spoken = answer.spoken
+    if spoken is None:
+        return StoredAnswer(answer.turn, answer.question_id, answer.text)
+    return StoredAnswer(
+        answer.turn,
+        answer.question_id,
+        answer.text,
+        start_ms=round(spoken.start_s * 1000),
+        duration_ms=round((spoken.end_s - spoken.start_s) * 1000),
+        words=[asdict(word) for word in spoken.words],
+        delivery=spoken.report.as_data() if spoken.report else None,
     )
 
 

@@ -352,6 +352,10 @@ class ResponseService:
     async def get_all_emails_by_session_id(self, session_id: str) -> set[str]:
         return await self._repo.emails_of(session_id)
 
+    async def by_call(self, call_id: str) -> StoredResponse:
+        """The run that ``call_id`` belongs to. Raises NotFound."""
+        return await self._repo.response_by_call(call_id)
+
     async def create_response(
         self, session_id: str, call_id: str, email: str, name: str, transport: str
     ) -> StoredResponse:

@@ -69,3 +69,15 @@ class Line(Protocol):
     def show(self, note: Note) -> None: ...
 
     async def close(self, reason: EndReason) -> None: ...
+
+
+class ManagedLine(Line, Protocol):
+    """A line as the server holds it: what may be asked of it from outside the conversation."""
+
+    def leave(self, reason: EndReason) -> None:
+        """The server must let go of this call."""
+        ...
+
+    def abandon(self) -> None:
+        """The call died of a bug: cut the connection, so that the far side comes back to what was stored."""
+        ...

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 
 from interview.events import EndReason
+from server.line import ManagedLine
 from server.logs import safe_call_id
-from server.retell_line import RetellLine
 
 HARD_STOP_S: Final = 5.0
 """After the grace time and the parting words, what still runs is cancelled within this."""
 
+L = TypeVar("L", bound=ManagedLine)
 log = structlog.get_logger("viva.calls")
 
 
@@ -27,7 +28,7 @@ class CallRegistry:
 
     def __init__(self) -> None:
         self.draining = False
-        self._lines: dict[str, RetellLine] = {}
+        self._lines: dict[str, ManagedLine] = {}
         self._tasks: dict[str, asyncio.Task[Any]] = {}
 
     def __len__(self) -> int:
@@ -36,10 +37,12 @@ class CallRegistry:
     def __contains__(self, call_id: object) -> bool:
         return call_id in self._tasks
 
-    def retell_line(self, call_id: str) -> RetellLine | None:
-        return self._lines.get(call_id)
+    def line(self, call_id: str, kind: type[L]) -> L | None:
+        """The live line of this call, when it is of that kind."""
+        line = self._lines.get(call_id)
+        return line if isinstance(line, kind) else None
 
-    def start(self, call_id: str, line: RetellLine, call: Coroutine[Any, Any, Any]) -> None:
+    def start(self, call_id: str, line: ManagedLine, call: Coroutine[Any, Any, Any]) -> None:
         """Run ``call`` until it ends. Raises Draining, with the coroutine closed, at shutdown."""
         if self.draining:
             call.close()
@@ -49,7 +52,7 @@ class CallRegistry:
         self._tasks[call_id] = task
         task.add_done_callback(lambda done: self._ended(call_id, line, done))
 
-    def _ended(self, call_id: str, line: RetellLine, task: asyncio.Task[Any]) -> None:
+    def _ended(self, call_id: str, line: ManagedLine, task: asyncio.Task[Any]) -> None:
         if self._lines.get(call_id) is line:
             del self._lines[call_id]
         if self._tasks.get(call_id) is task:

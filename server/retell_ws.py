@@ -11,7 +11,7 @@ from typing import Any, Final
 import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from interview.events import TurnId
+from server.callbook import Found
 from server.logs import safe_call_id
 from server.registry import CallRegistry, Draining
 from server.retell_line import RetellLine
@@ -23,16 +23,6 @@ MAX_WAITING: Final = 64
 """Frames kept while the call is looked up."""
 
 log = structlog.get_logger("viva.retell")
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What is known of a call once it is found: how to start it is the finder's business."""
-
-    start: Callable[[RetellLine], None]
-    greeted: bool
-    open_turn: TurnId | None = None
-    """The newest request that has no reply on record: it may be answered without being asked again."""
 
 
 Find = Callable[[str, dict[str, Any] | None], Awaitable[Found | None]]
@@ -96,7 +86,7 @@ class RetellEndpoint:
         return ws
 
     async def _serve(self, call_id: str, ws: web.WebSocketResponse, socket: AioSocket) -> None:
-        line = self.registry.retell_line(call_id)
+        line = self.registry.line(call_id, RetellLine)
         waiting: list[str] = []
         if line is None:
             line = await self._begin(call_id, ws, socket, waiting)
@@ -133,7 +123,7 @@ class RetellEndpoint:
         if found is None:
             log.warning("call refused: nobody registered it", call_id=safe_call_id(call_id))
             return None
-        if (already := self.registry.retell_line(call_id)) is not None:
+        if (already := self.registry.line(call_id, RetellLine)) is not None:
             await already.attach(socket, configured=True)
             return already
         if found.open_turn is not None:

@@ -16,6 +16,7 @@ from interview.errors import IllegalTransition
 from interview.model import InterviewSession, Move, SessionStatus
 from storage.ports import CallChanges, Closed, Fenced, NotFound, OpenCall, StorageError
 from storage.rows import (
+    ANSWER_COLUMNS,
     PLANNED_QUESTIONS,
     QUESTION_COLUMNS,
     QUESTION_RECORD,
@@ -62,11 +63,16 @@ WITH owned AS (
     ON CONFLICT (call_id, turn, speaker) DO UPDATE
     SET text = excluded.text, persona = excluded.persona, question_id = excluded.question_id
 ), answered AS (
-    INSERT INTO mock_interview_answers (call_id, turn, question_id, text, duration_ms)
-    SELECT owned.call_id, x.* FROM owned, jsonb_to_recordset($6::jsonb)
-        AS x(turn integer, question_id text, text text, duration_ms integer)
+    INSERT INTO mock_interview_answers AS a ({ANSWER_COLUMNS}, call_id)
+    SELECT x.*, owned.call_id FROM owned, jsonb_to_recordset($6::jsonb)
+        AS x(turn integer, question_id text, text text, start_ms integer, duration_ms integer,
+             words jsonb, delivery jsonb, audio_uri text)
     ON CONFLICT (call_id, turn) DO UPDATE
-    SET question_id = excluded.question_id, text = excluded.text, duration_ms = excluded.duration_ms
+    SET question_id = excluded.question_id, text = excluded.text,
+        start_ms = coalesce(excluded.start_ms, a.start_ms),
+        duration_ms = coalesce(excluded.duration_ms, a.duration_ms),
+        words = coalesce(excluded.words, a.words), delivery = coalesce(excluded.delivery, a.delivery),
+        audio_uri = coalesce(excluded.audio_uri, a.audio_uri)
 ), followed AS (
     INSERT INTO mock_interview_questions (session_id, call_id, {QUESTION_COLUMNS})
     SELECT owned.session_id, owned.call_id, x.id, x.position + (

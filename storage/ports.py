@@ -124,12 +124,20 @@ class StoredUtterance:
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """A row of ``mock_interview_answers``; unique per (call, turn)."""
+    """A row of ``mock_interview_answers``; unique per (call, turn).
+
+    ``start_ms`` and ``duration_ms`` are on the call's audio clock, ``words`` too (`SpokenWord` as JSON data);
+    ``delivery`` is a `DeliveryReport` as data. All None where the line did not hear the answer itself.
+    """
 
     turn: int
     question_id: str
     text: str
+    start_ms: int | None = None
     duration_ms: int | None = None
+    words: list[dict[str, Any]] | None = None
+    delivery: dict[str, Any] | None = None
+    audio_uri: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from storage.ports import (
     StoredUtterance,
 )
 from storage.rows import (
+    ANSWER_COLUMNS,
     PLANNED_QUESTIONS,
     QUESTION_COLUMNS,
     QUESTION_RECORD,
@@ -244,8 +245,7 @@ class PostgresRepository:
     async def answers_of(self, call_id: str) -> list[StoredAnswer]:
         async with self._connection() as db:
             rows = await db.fetch(
-                "SELECT turn, question_id, text, duration_ms FROM mock_interview_answers "
-                "WHERE call_id = $1 ORDER BY turn",
+                f"SELECT {ANSWER_COLUMNS} FROM mock_interview_answers WHERE call_id = $1 ORDER BY turn",
                 call_id,
             )
         return [to_answer(row) for row in rows]

@@ -35,6 +35,7 @@ RESPONSE_COLUMNS: Final = (
     "analytics, progress, end_reason, ended_at"
 )
 UTTERANCE_COLUMNS: Final = "turn, speaker, text, persona, question_id"
+ANSWER_COLUMNS: Final = "turn, question_id, text, start_ms, duration_ms, words, delivery, audio_uri"
 
 
 def question_rows(questions: Iterable[Question]) -> list[dict[str, Any]]:
