@@ -5,6 +5,7 @@ Every transaction here locks the response first and the session second.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -14,6 +15,7 @@ import msgspec
 
 from interview.errors import IllegalTransition
 from interview.model import InterviewSession, Move, SessionStatus
+from storage.jobs import analyse_job, enqueue, score_job
 from storage.ports import CallChanges, Closed, Fenced, NotFound, OpenCall, StorageError
 from storage.rows import (
     ANSWER_COLUMNS,
@@ -30,6 +32,9 @@ from storage.rows import (
     to_utterance,
 )
 from storage.wire import ACQUIRE_S, Connection, Pool, guard
+
+RETURN_S: Final = 300.0
+"""A dropped candidate who comes back within this finds the interview as it was, not analysed."""
 
 _ENDS: Final = {
     SessionStatus.COMPLETED: Move.COMPLETE,
@@ -120,7 +125,7 @@ class PostgresCalls:
                 )
                 if stored.session.status is SessionStatus.CANCELLED:
                     raise Closed("the interview was cancelled")
-                moved = await _move(db, stored.session, Move.START)
+                moved = await move_session(db, stored.session, Move.START)
                 follow_ups = await db.fetch(
                     f"SELECT {QUESTION_COLUMNS} FROM mock_interview_questions WHERE call_id = $1 "
                     "ORDER BY position",
@@ -148,18 +153,21 @@ class PostgresCalls:
             for turn, speaker in changes.removed
             if (turn, speaker) not in heard
         ]
+        values = (
+            changes.progress,
+            removed,
+            [msgspec.to_builtins(line) for line in heard.values()],
+            [msgspec.to_builtins(answer) for answer in answers.values()],
+            question_rows(follow_ups.values()),
+        )
+        jobs = [score_job(call_id, question_id, digest) for question_id, digest in changes.finished]
         with guard():
             async with self._pool.acquire(timeout=ACQUIRE_S) as db:
-                owned = await db.fetchval(
-                    _SAVE,
-                    call_id,
-                    fence,
-                    changes.progress,
-                    removed,
-                    [msgspec.to_builtins(line) for line in heard.values()],
-                    [msgspec.to_builtins(answer) for answer in answers.values()],
-                    question_rows(follow_ups.values()),
-                )
+                # What has nothing to queue stays one round trip.
+                async with db.transaction() if jobs else nullcontext():
+                    owned = await db.fetchval(_SAVE, call_id, fence, *values)
+                    if owned:
+                        await enqueue(db, jobs)
                 if not owned:
                     raise await _why_not(db, call_id, Fenced("a newer owner holds this call"))
 
@@ -184,10 +192,13 @@ class PostgresCalls:
                     session_id,
                 )
                 # A session with no such way (cancelled, completed by another guest) stays; the run ends.
-                await _move(db, to_session(row, questions=False).session, move)
+                await move_session(db, to_session(row, questions=False).session, move)
+                # An interrupted candidate may come back: the analysis waits a little for them.
+                wait = RETURN_S if move is Move.INTERRUPT else 0.0
+                await enqueue(db, [analyse_job(call_id, f"{status}:{fence}", wait)])
 
 
-async def _move(db: Connection, session: InterviewSession, move: Move) -> InterviewSession:
+async def move_session(db: Connection, session: InterviewSession, move: Move) -> InterviewSession:
     """Store the session after ``move``; one that has no such way stays as it is."""
     try:
         moved = session.move(move)

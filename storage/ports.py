@@ -15,11 +15,13 @@ Instants are timezone-aware UTC. Error texts never hold names, e-mails or what a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Protocol
 
+from interview.evaluation import Evaluation, Feedback
 from interview.events import Speaker
 from interview.model import InterviewSession, Question, Sliders
 
@@ -160,7 +162,8 @@ class CallChanges:
 
     ``follow_ups`` are questions that came up live; they are stored with their parent's id.
     ``removed`` are (turn, speaker) pairs that turned out never to have been heard; a pair that is in
-    ``utterances`` too is kept.
+    ``utterances`` too is kept. ``finished`` are the threads that are complete, as (question id, digest of
+    the words): each pair is scored once, however often it is named.
     """
 
     progress: dict[str, Any]
@@ -168,6 +171,74 @@ class CallChanges:
     answers: Sequence[StoredAnswer] = ()
     follow_ups: Sequence[Question] = ()
     removed: Sequence[tuple[int, Speaker]] = ()
+    finished: Sequence[tuple[str, str]] = ()
+
+
+class JobState(StrEnum):
+    """``failed`` is the dead letter: it stays there until somebody retries it."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """Work to be done later, for certain. Of jobs with one ``key`` only one waits or runs at a time."""
+
+    kind: str
+    payload: Mapping[str, str]
+    key: str
+    after_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """A job as ``viva jobs`` shows it. ``attempts``: tries before this one; ``why``: its last trouble."""
+
+    id: int
+    kind: str
+    state: JobState
+    key: str
+    payload: dict[str, str]
+    attempts: int
+    created_at: datetime
+    due_at: datetime
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvaluation:
+    """What a judge made of one thread. An empty ``digest``: no judge could be reached."""
+
+    question_id: str
+    digest: str
+    evaluation: Evaluation
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFeedback:
+    question_id: str
+    digest: str
+    feedback: Feedback
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """All that is stored about one call, for the work that comes after it.
+
+    ``details`` is the provider's record of the call, ``analysis_digest`` what the analysis saw.
+    """
+
+    stored: StoredSession
+    response: StoredResponse
+    follow_ups: tuple[Question, ...]
+    utterances: tuple[StoredUtterance, ...]
+    answers: tuple[StoredAnswer, ...]
+    evaluations: Mapping[str, StoredEvaluation]
+    feedback: Mapping[str, StoredFeedback]
+    details: dict[str, Any] | None = None
+    analysis_digest: str | None = None
 
 
 class SessionRepository(Protocol):
@@ -237,6 +308,7 @@ class CallStore(Protocol):
         """Write all of ``changes`` or nothing. Raises Fenced when a newer owner has opened the call.
 
         Writing the same changes again leaves the same rows (a retry after a lost answer is safe).
+        The scoring of ``changes.finished`` is queued in the same transaction.
         """
         ...
 
@@ -245,6 +317,7 @@ class CallStore(Protocol):
 
         ``status`` is completed, cancelled, abandoned or interrupted; ``is_ended`` becomes true for all
         but the last. A run that is ended already stays as it is. Raises Fenced like `save_call`.
+        The analysis of the call is queued in the same transaction.
         """
         ...
 
