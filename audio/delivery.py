@@ -37,8 +37,9 @@ MIN_SPEECH_S: Final = 4.0
 LOW_CONFIDENCE: Final = 0.5
 # Sounds only: whether "like" or "so" fills or means something cannot be told from one word.
 FILLERS: Final = re.compile(r"^(?:u+h*m+|u+h+|e+r+m?|a+h+|h+m+|m+h*m+)$", re.IGNORECASE)
+_LAGS: Final = int(EAR_RATE / F0_RANGE[0]) + 2
 _HANN: Final = np.hanning(WINDOW).astype(np.float32)
-_OWN: Final = np.fft.irfft(np.abs(np.fft.rfft(_HANN, _FFT)) ** 2)
+_OWN: Final = np.fft.irfft(np.abs(np.fft.rfft(_HANN, _FFT)) ** 2).clip(1e-9).astype(np.float32)
 """The window's own autocorrelation: divided out, so that long periods are not disfavoured (Boersma 1993)."""
 
 Floats = NDArray[np.floating[Any]]
@@ -51,8 +52,9 @@ def readings(samples: Floats) -> tuple[Floats, Floats]:
     """
     level = 10 * np.log10(np.mean(samples**2, axis=1) + 1e-10)
     centred = (samples - samples.mean(axis=1, keepdims=True)) * _HANN
-    power = np.abs(np.fft.rfft(centred, _FFT)) ** 2
-    shape = np.fft.irfft(power) / _OWN.clip(1e-9)
+    spectrum = np.fft.rfft(centred, _FFT)
+    power = spectrum.real**2 + spectrum.imag**2
+    shape = np.fft.irfft(power)[:, :_LAGS] / _OWN[:_LAGS]
     shape = shape / np.maximum(shape[:, :1], 1e-12)
     low, high = int(EAR_RATE / F0_RANGE[1]), int(EAR_RATE / F0_RANGE[0])
     lags = shape[:, low : high + 1]

@@ -101,6 +101,14 @@ class BargeIn:
 
 
 @dataclass(frozen=True, slots=True)
+class Trimmed:
+    """The far side says, perhaps late, that it played ``turn`` only as far as ``heard``."""
+
+    turn: TurnId
+    heard: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlaybackDone:
     """The last sound of ``turn`` was played."""
 
@@ -146,7 +154,9 @@ class ReplyFailed:
     said: str = ""
 
 
-LineEvent = Opened | TurnEnded | TurnLikely | Silence | BargeIn | PlaybackDone | TranscriptSeen | HungUp
+LineEvent = (
+    Opened | TurnEnded | TurnLikely | Silence | BargeIn | Trimmed | PlaybackDone | TranscriptSeen | HungUp
+)
 ReplyEvent = ReplyStarted | ReplyDone | ReplyFailed
 Event = LineEvent | ReplyEvent
 

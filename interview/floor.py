@@ -16,6 +16,8 @@ The table, one row per arrow (a turn is *newer* when its id exceeds every id see
                                                              in a row also EndCall            SPEAKING
     THINKING, SPEAKING  BargeIn(heard)                       StopPlayback, CancelReply,
                                                              Record(heard)                    LISTENING
+    THINKING, SPEAKING  Trimmed(heard), this turn            as BargeIn(heard)                LISTENING
+    any but CLOSED      Trimmed(heard), a turn before        Record(heard)                    same
     LISTENING           BargeIn, any reply event             -                                LISTENING
     any                 reply event of another turn          -                                same
     any but CLOSED      TranscriptSeen                       Reconcile                        same
@@ -55,6 +57,7 @@ from interview.events import (
     StartReply,
     StopPlayback,
     TranscriptSeen,
+    Trimmed,
     TurnEnded,
     TurnId,
     TurnLikely,
@@ -104,6 +107,11 @@ class FloorMachine:
                 return self._due(turn, "", Prompting.SILENCE)
             case BargeIn(heard):
                 return self._barge_in(heard)
+            case Trimmed(turn, heard):
+                if turn == self.turn and self._busy:
+                    return self._barge_in(heard)
+                known = 0 <= turn <= self.turn
+                return [Record(turn, Speaker.INTERVIEWER, heard, cut=True)] if known else []
             case PlaybackDone(turn):
                 return self._played(turn)
             case TranscriptSeen(utterances):

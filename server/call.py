@@ -59,6 +59,8 @@ FLUSH_S: Final = 10.0
 """How long the end of a call waits for the last write."""
 PREPARED: Final = 16
 """Clauses of a reply that may lie ready before it is due; then its making waits."""
+PARTING_S: Final = 15.0
+"""How long the end of a call waits for its last fixed line to be spoken."""
 CUE_S: Final = 8.0
 """A coach that takes longer has nothing to add any more."""
 
@@ -191,8 +193,10 @@ class LiveCall:
                 if self.conversation.dirty:
                     self._to_store.set()
             case SayCanned(turn, key):
-                await self._say_canned(turn, key)
+                self._say_canned(turn, key, group)
             case EndCall(reason):
+                if reason is EndReason.PROVIDER_FAILED and self._reply and self._reply.task:
+                    await asyncio.wait((self._reply.task,), timeout=PARTING_S)
                 self._ended = reason
 
     async def _start(self, command: StartReply, group: asyncio.TaskGroup) -> None:
@@ -309,20 +313,30 @@ class LiveCall:
         if settled.asked is not None:
             self.line.show(QuestionAsked(self.conversation.standing))
 
-    async def _say_canned(self, turn: TurnId, key: str) -> None:
-        text = lines.CANNED[key]
+    def _say_canned(self, turn: TurnId, key: str, group: asyncio.TaskGroup) -> None:
+        """Speak a fixed line after whatever of the reply got out; it can be cut off like any reply."""
+        before = self._reply.sent if self._reply and self._reply.turn == turn else []
+        now = asyncio.get_running_loop().time()
+        hand = _ReplyInHand(turn, TurnTimings(turn, now), list(before))
+        hand.task = group.create_task(self._canned(hand, key), name=f"line {key} {self.call_id}")
+        self._reply = hand
+
+    async def _canned(self, hand: _ReplyInHand, key: str) -> None:
         persona = self.conversation.persona or self.conversation.questions[0].persona
 
         async def once() -> AsyncGenerator[Clause, None]:
-            yield Clause(text, persona)
+            hand.sent.append(lines.CANNED[key])
+            yield Clause(lines.CANNED[key], persona)
 
-        before = " ".join(self._reply.sent) if self._reply and self._reply.turn == turn else ""
         try:
             async with aclosing(once()) as clauses:
-                await self.line.speak(turn, clauses, lambda: key == "giving_up")
+                await self.line.speak(hand.turn, clauses, lambda: key == "giving_up")
         except (ConnectionError, TimeoutError):
-            return
-        self.conversation.record(turn, Speaker.INTERVIEWER, f"{before} {text}".strip())
+            self._log.warning("fixed line was not spoken", line=key)
+        except Exception:
+            self._log.exception("fixed line was not spoken", line=key)
+        hand.timings.done = asyncio.get_running_loop().time()
+        self.conversation.record(hand.turn, Speaker.INTERVIEWER, " ".join(hand.sent))
         self._to_store.set()
 
     async def _cancel_reply(self) -> None:

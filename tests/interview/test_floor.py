@@ -31,6 +31,7 @@ from interview.events import (
     StartReply,
     StopPlayback,
     TranscriptSeen,
+    Trimmed,
     TurnEnded,
     TurnId,
     TurnLikely,
@@ -172,6 +173,21 @@ ROWS: list[Row] = [
         for state, history in STATES.items()
         for event in (ReplyStarted(ONE), ReplyDone(ONE, "x"), ReplyFailed(ONE, "x"), PlaybackDone(ONE))
     ),
+    *(
+        (
+            busy,
+            Trimmed(TWO, "So, te"),
+            [*busy_row(TWO), Record(TWO, Speaker.INTERVIEWER, "So, te", cut=True)],
+            Floor.LISTENING,
+        )
+        for busy in (THINKING, SPEAKING, SPOKEN)
+    ),
+    *(
+        (history, Trimmed(ONE, "So"), [Record(ONE, Speaker.INTERVIEWER, "So", cut=True)], state)
+        for state, history in STATES.items()
+        if state not in (Floor.CLOSED, Floor.LISTENING)
+    ),
+    (SPEAKING, Trimmed(THREE, "So"), [], Floor.SPEAKING),
     *(
         (history, TurnLikely("Done."), [PrepareReply("Done.")] if state is Floor.LISTENING else [], state)
         for state, history in STATES.items()
