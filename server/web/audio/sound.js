@@ -1,0 +1,104 @@
+// The audio graph of the page: one context, microphone in, replies out. It is made by a click, as browsers demand.
+import { openMicrophone } from "./devices.js";
+
+/** `on` takes ("frame", {pcm, level}), ("state"|"done"|"cleared", data), ("unplugged") and ("stopped", {state}). */
+export class Sound {
+  constructor(on = () => {}) {
+    this.on = on;
+    this.context = null;
+    this.speaker = null;
+    this.capture = null;
+    this.stream = null;
+    this.source = null;
+    this.muted = false;
+  }
+
+  /** Call inside a click. */
+  async start() {
+    if (this.context) {
+      await this.context.resume();
+      return;
+    }
+    this.context = new AudioContext({ latencyHint: "interactive" });
+    this.context.onstatechange = () => this.on("stopped", { state: this.context?.state });
+    await this.context.resume();
+    await this.context.audioWorklet.addModule(new URL("./playback-worklet.js", import.meta.url));
+    await this.context.audioWorklet.addModule(new URL("./capture-worklet.js", import.meta.url));
+    this.speaker = new AudioWorkletNode(this.context, "viva-playback", { numberOfInputs: 0, outputChannelCount: [1] });
+    this.speaker.port.onmessage = ({ data }) => this.on(data.kind, data);
+    this.speaker.connect(this.context.destination);
+  }
+
+  /** Open a microphone, instead of the one before if any. Throws MicrophoneTrouble. */
+  async listen(deviceId = "") {
+    const stream = await openMicrophone(deviceId);
+    this.deafen();
+    this.stream = stream;
+    const [track] = stream.getAudioTracks();
+    track.onended = () => {
+      if (this.stream !== stream) return;
+      this.deafen();
+      this.on("unplugged");
+    };
+    this.capture = new AudioWorkletNode(this.context, "viva-capture", { numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit" });
+    this.capture.port.onmessage = ({ data }) => this.on("frame", data);
+    this.capture.port.postMessage({ kind: "mute", on: this.muted });
+    this.source = this.context.createMediaStreamSource(stream);
+    this.source.connect(this.capture);
+    return track.label;
+  }
+
+  deafen() {
+    this.source?.disconnect();
+    this.capture?.port.postMessage({ kind: "end" });
+    for (const track of this.stream?.getTracks() ?? []) track.stop();
+    this.source = this.capture = this.stream = null;
+  }
+
+  get hears() {
+    return this.stream !== null;
+  }
+
+  mute(on) {
+    this.muted = on;
+    this.capture?.port.postMessage({ kind: "mute", on });
+  }
+
+  play(frame) {
+    this.speaker?.port.postMessage({ kind: "push", ...frame }, [frame.pcm]);
+  }
+
+  /** `kind`: finish, hold, release or clear, for reply `number`. */
+  tell(kind, number) {
+    this.speaker?.port.postMessage({ kind, number });
+  }
+
+  /** Milliseconds between handing a sample over and hearing it. */
+  get latencyMs() {
+    return 1000 * ((this.context?.outputLatency ?? 0) || (this.context?.baseLatency ?? 0));
+  }
+
+  /** A short, soft chord, to hear whether there is sound. */
+  chime() {
+    const { context } = this;
+    const gain = context.createGain();
+    gain.gain.setValueAtTime(0, context.currentTime);
+    gain.gain.linearRampToValueAtTime(0.16, context.currentTime + 0.03);
+    gain.gain.exponentialRampToValueAtTime(0.001, context.currentTime + 1.4);
+    gain.connect(context.destination);
+    for (const hz of [392, 493.9, 587.3]) {
+      const voice = new OscillatorNode(context, { type: "sine", frequency: hz });
+      voice.connect(gain);
+      voice.start();
+      voice.stop(context.currentTime + 1.5);
+    }
+  }
+
+  async stop() {
+    this.deafen();
+    this.tell("end");
+    const { context } = this;
+    this.context = this.speaker = null;
+    if (context) await context.close();
+  }
+}
