@@ -39,6 +39,11 @@ class TwoTracks:
         """How far the microphone has come, on the call's audio clock."""
         return self.base_ms + (self._taken + len(self._heard)) * 1000 // (WIDTH * EAR_RATE)
 
+    @property
+    def waiting_ms(self) -> int:
+        """How much of the microphone has not been taken yet."""
+        return len(self._heard) * 1000 // (WIDTH * EAR_RATE)
+
     def heard(self, pcm: bytes) -> None:
         """The microphone's next piece, 16 kHz."""
         self._heard += pcm
