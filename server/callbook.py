@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,9 +12,10 @@ import structlog
 
 from agents.interviewer import InterviewerAgent
 from interview.conversation import Answer, Changes, Conversation, Said
-from interview.events import EndReason, TurnId
+from interview.events import EndReason, Speaker, TurnId
 from interview.flow import Progress, Stage
 from interview.model import SessionStatus
+from interview.threads import Given, finished
 from server.call import Cue, LiveCall
 from server.interviews import MockInterviewService, ResponseService
 from server.leasing import keeping
@@ -153,8 +154,12 @@ class CallBook:
     async def _converse(
         self, call_id: str, line: ManagedLine, conversation: Conversation, fence: int
     ) -> None:
+        handed: set[tuple[str, str]] = set()  # finished threads whose scoring this call has queued
+
         async def save(changes: Changes) -> None:
-            await self.calls.save_call(call_id, fence, _stored(changes))
+            fresh = [t for t in _finished(conversation, changes.progress) if t not in handed]
+            await self.calls.save_call(call_id, fence, replace(_stored(changes), finished=fresh))
+            handed.update(fresh)
 
         call = LiveCall(call_id, line, conversation, self.interviewer, save, self.metrics.turn, self.cue)
         reason = await call.run()
@@ -185,6 +190,15 @@ def restore(opened: OpenCall) -> Conversation:
     return Conversation(
         session.wishes, session.questions, name=opened.response.name, progress=progress, said=said
     )
+
+
+def _finished(conversation: Conversation, progress: Progress) -> list[tuple[str, str]]:
+    answers = [
+        Given(said.turn, said.question_id, said.text)
+        for said in conversation.said
+        if said.speaker is Speaker.CANDIDATE and said.question_id
+    ]
+    return finished(conversation.questions, progress, answers)
 
 
 def _stored(changes: Changes) -> CallChanges:
