@@ -36,7 +36,7 @@ from storage.wire import ACQUIRE_S, Connection, Pool, guard
 RETURN_S: Final = 300.0
 """A dropped candidate who comes back within this finds the interview as it was, not analysed."""
 
-_ENDS: Final = {
+ENDS: Final = {
     SessionStatus.COMPLETED: Move.COMPLETE,
     SessionStatus.CANCELLED: Move.CANCEL,
     SessionStatus.ABANDONED: Move.ABANDON,
@@ -172,7 +172,7 @@ class PostgresCalls:
                     raise await _why_not(db, call_id, Fenced("a newer owner holds this call"))
 
     async def end_call(self, call_id: str, fence: int, *, status: str, reason: str, at: datetime) -> None:
-        move = _ENDS.get(SessionStatus(status))
+        move = ENDS.get(SessionStatus(status))
         if move is None:
             raise ValueError(f"a call cannot end as {status}")
         with guard():
