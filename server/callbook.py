@@ -192,7 +192,7 @@ def restore(opened: OpenCall) -> Conversation:
     )
 
 
-def _finished(conversation: Conversation, progress: Progress) -> list[tuple[str, str]]:
+def _finished(conversation: Conversation, progress: Progress) -> tuple[tuple[str, str], ...]:
     answers = [
         Given(said.turn, said.question_id, said.text)
         for said in conversation.said
