@@ -34,7 +34,6 @@ class LoopLag:
     def usual_s(self) -> float:
         return median(self._readings) if self._readings else 0.0
 
-    @property
     def overloaded(self) -> bool:
         return len(self._readings) == REMEMBERED and self.usual_s > self.limit_s
 

@@ -31,9 +31,18 @@ class Metrics:
         self.calls_ended = Counter(
             "viva_calls_ended", "Calls that ended, by reason", ["reason"], registry=self.registry
         )
+        self._lag = Histogram(
+            "viva_loop_lag_seconds",
+            "How late the event loop came to a timer",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
         self.llm_trouble = Counter(
             "viva_llm_trouble", "Model requests that failed, by kind", ["kind"], registry=self.registry
         )
+
+    def lag(self, late_s: float) -> None:
+        self._lag.observe(late_s)
 
     def turn(self, timings: TurnTimings) -> None:
         if timings.first is not None:
