@@ -132,8 +132,8 @@ def communication(facts: Mapping[str, Any]) -> str:
     levels = {"clarity": clarity, "structure": structure, "pacing": pacing, "tone": tone}
     data = {
         **{name: max(1, min(5, level)) for name, level in levels.items()},
-        "overall_feedback": f"{words} words in {_count(len(sentences), 'sentence')}, {mean:.0f} each on average; "
-        f"{_count(fillers, 'filler word')}; {_count(len(linked), 'sentence')} with a linking word.",
+        "overall_feedback": f"{words} words in {_count(len(sentences), 'sentence')}, {mean:.0f} each on "
+        f"average; {_count(fillers, 'filler word')}; {_count(len(linked), 'sentence')} with a linking word.",
         "quotes": [{"quote": q, "analysis": why, "type": kind} for q, why, kind in quotes],
         "strengths": _picked(
             (clarity >= 4, "The sentences are short enough to follow."),
