@@ -1,4 +1,4 @@
-"""The command line: ``viva serve``, ``viva migrate``, ``viva doctor``, ``viva simulate retell``."""
+"""The command line: ``viva serve``, ``viva migrate``, ``viva doctor``, ``viva models``, ``viva simulate``."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="say what is configured, reachable, and used instead")
     doctor.add_argument("--json", action="store_true")
     doctor.set_defaults(run=_doctor)
+    _add_models(commands.add_parser("models", help="the models for local speech: list, fetch"))
     simulate = commands.add_parser("simulate", help="play the other side of a call")
     kinds = simulate.add_subparsers(required=True, metavar="KIND")
     retell = kinds.add_parser("retell", help="play Retell, in text, against a running server")
@@ -49,6 +50,18 @@ def _parser() -> argparse.ArgumentParser:
     retell.add_argument("--json", action="store_true", help="print the summary as JSON")
     retell.set_defaults(run=_simulate_retell)
     return parser
+
+
+def _add_models(models: argparse.ArgumentParser) -> None:
+    actions = models.add_subparsers(required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="what there is and what is here")
+    listing.add_argument("--json", action="store_true")
+    listing.set_defaults(run=_models_list)
+    pull = actions.add_parser("pull", help="fetch one; goes on where an earlier attempt ended")
+    pull.add_argument("name", metavar="NAME")
+    pull.add_argument("--minutes", type=float, default=60.0, help="give up after so many (default: 60)")
+    pull.add_argument("--json", action="store_true", help="print the outcome as JSON")
+    pull.set_defaults(run=_models_pull)
 
 
 def _settings() -> Settings:
@@ -132,6 +145,20 @@ def _doctor(arguments: argparse.Namespace) -> int:
 def _run_findings(work: Coroutine[Any, Any, Any]) -> Any:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(work)
+
+
+def _models_list(arguments: argparse.Namespace) -> int:
+    from server.models_cli import list_models
+
+    return list_models(_settings(), json_out=arguments.json)
+
+
+def _models_pull(arguments: argparse.Namespace) -> int:
+    from server.models_cli import pull_model
+
+    return _run(
+        pull_model(_settings(), arguments.name, deadline_s=arguments.minutes * 60, json_out=arguments.json)
+    )
 
 
 def _simulate_retell(arguments: argparse.Namespace) -> int:

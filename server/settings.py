@@ -63,6 +63,12 @@ class Settings:
     openai_model: str | None = None
     stt: str = "auto"
     tts: str = "auto"
+    whisper_model: Path | None = None
+    models_url: str | None = None
+    models_pull: bool = True
+    openai_stt_model: str | None = None
+    openai_stt_base_url: str | None = None
+    openai_stt_api_key: str | None = field(default=None, repr=False)
     elevenlabs_api_key: str | None = field(default=None, repr=False)
     elevenlabs_base_url: str | None = None
     azure_speech_key: str | None = field(default=None, repr=False)
@@ -87,6 +93,7 @@ class Settings:
             self.gemini_api_key,
             self.mistral_api_key,
             self.openai_api_key,
+            self.openai_stt_api_key,
             self.elevenlabs_api_key,
             self.azure_speech_key,
             self.retell_api_key,
@@ -198,6 +205,9 @@ def _refuse_unknown(given: Mapping[str, str]) -> None:
             raise SettingsError(f"{name} is not a setting of this server: {hint}.")
 
 
+_NOT_TEXT: Final = ("port", "data_dir", "llm", "flags", "drain_s", "whisper_model", "models_pull")
+
+
 def _build(values: dict[str, str]) -> Settings:
     data_dir = Path(values.get("data_dir", "var"))
     for name in ("secret", "jwt_secret"):
@@ -208,11 +218,16 @@ def _build(values: dict[str, str]) -> Settings:
             "VIVA_RETELL_WS_SECRET must fit into a URL path: use letters, digits and the signs . _ ~ - only."
         )
     for name in values:
-        if name.endswith("_base_url") or name in ("public_url", "oidc_issuer", "s3_endpoint"):
+        if name.endswith("_base_url") or name in (
+            "public_url",
+            "oidc_issuer",
+            "s3_endpoint",
+            "models_url",
+        ):
             values[name] = _web_url(_BY_FIELD[name], values[name])
     _scheme(values, "database_url", ("postgresql", "postgres"), "postgresql://user:password@host:5432/name")
     _scheme(values, "redis_url", ("redis", "rediss", "unix"), "redis://host:6379/0")
-    texts = {k: v for k, v in values.items() if k not in ("port", "data_dir", "llm", "flags", "drain_s")}
+    texts = {k: v for k, v in values.items() if k not in _NOT_TEXT}
     texts["stt"] = _one_of(values, "stt", STTS)
     texts["tts"] = _one_of(values, "tts", TTSS)
     texts["auth"] = _one_of(values, "auth", ("local", "oidc"))
@@ -225,6 +240,8 @@ def _build(values: dict[str, str]) -> Settings:
         llm=_chain(values.get("llm", "offline")),
         flags=_flags(values.get("flags", "")),
         drain_s=_seconds(values.get("drain_s", "20")),
+        whisper_model=Path(values["whisper_model"]) if "whisper_model" in values else None,
+        models_pull=_one_of(values, "models_pull", ("on", "off")) == "on",
     )
 
 
@@ -311,7 +328,7 @@ _NEEDS: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ("stt", "azure", ("azure_speech_key",)),
     ("stt", "azure", ("azure_speech_region", "azure_speech_base_url")),
     ("stt", "elevenlabs", ("elevenlabs_api_key",)),
-    ("stt", "openai", ("openai_api_key", "openai_base_url")),
+    ("stt", "openai", ("openai_api_key", "openai_base_url", "openai_stt_base_url")),
     ("tts", "azure", ("azure_speech_key",)),
     ("tts", "azure", ("azure_speech_region", "azure_speech_base_url")),
     ("tts", "elevenlabs", ("elevenlabs_api_key",)),

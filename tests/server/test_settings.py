@@ -72,6 +72,10 @@ def test_every_kind_of_value_is_read(tmp_path: Path) -> None:
         ({"VIVA_LLM": "openai"}, "VIVA_LLM", "OPENAI_API_KEY"),
         ({"VIVA_STT": "azure"}, "VIVA_STT", "AZURE_SPEECH_KEY"),
         ({"VIVA_STT": "ears"}, "VIVA_STT", "pocketsphinx"),
+        ({"VIVA_STT": "openai"}, "VIVA_STT", "VIVA_OPENAI_STT_BASE_URL"),
+        ({"VIVA_MODELS_URL": "mirror.example.org"}, "VIVA_MODELS_URL", "https://"),
+        ({"VIVA_MODELS_PULL": "maybe"}, "VIVA_MODELS_PULL", "off"),
+        ({"VIVA_OPENAI_STT_BASE_URL": "ftp://x"}, "VIVA_OPENAI_STT_BASE_URL", "https://"),
         ({"VIVA_TTS": "elevenlabs"}, "VIVA_TTS", "ELEVENLABS_API_KEY"),
         ({"VIVA_DATABASE_URL": "mysql://u:hunter22@h/x"}, "VIVA_DATABASE_URL", "postgresql://"),
         ({"VIVA_DATABASE_URL": "postgresql://h:port/x"}, "VIVA_DATABASE_URL", "postgresql://"),
@@ -103,6 +107,28 @@ def test_a_bad_value_is_one_sentence_that_helps(environ: dict[str, str], variabl
     assert text.endswith(".")
     assert "\n" not in text
     assert "hunter22" not in text
+
+
+def test_speech_models_have_a_folder_a_mirror_and_a_switch() -> None:
+    assert (Settings().whisper_model, Settings().models_url, Settings().models_pull) == (None, None, True)
+    settings = load_settings(
+        {
+            "VIVA_WHISPER_MODEL": "models/mine",
+            "VIVA_MODELS_URL": "http://127.0.0.1:9/hub/",
+            "VIVA_MODELS_PULL": "off",
+            "VIVA_STT": "openai",
+            "VIVA_OPENAI_STT_BASE_URL": "http://gpu:8000/v1",
+            "VIVA_OPENAI_STT_MODEL": "Systran/faster-whisper-small.en",
+            "VIVA_OPENAI_STT_API_KEY": "k3y",
+        },
+        None,
+    )
+    assert settings.whisper_model == Path("models/mine")
+    assert (settings.models_url, settings.models_pull) == ("http://127.0.0.1:9/hub", False)
+    assert settings.secret_values() == ("k3y",)
+    assert "k3y" not in repr(settings)
+    assert settings.openai_stt_base_url == "http://gpu:8000/v1"
+    assert settings.openai_stt_model == "Systran/faster-whisper-small.en"
 
 
 def test_oidc_and_a_shared_secret_both_open_the_server_to_others() -> None:
