@@ -12,11 +12,12 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from agents import lines
 from agents.llm import LLM, LlmError, Message, Prompt
 from agents.prompts import load_prompt
+from agents.scenario import ScenarioAgent
 from agents.speech import Header, SpeechGuard
 from interview.conversation import Said
 from interview.events import Clause, Speaker
@@ -35,10 +36,14 @@ MAX_WORDS: Final = 70
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds from the start of the reply. ``hold``: say a holding line. ``give_up``: use own words."""
+    """Seconds. From the start of the reply, ``hold``: say a holding line; ``give_up``: use own words.
+
+    ``stall``: the longest wait for the next piece of a text that has begun.
+    """
 
     hold: float = 2.5
     give_up: float = 8.0
+    stall: float = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,55 +72,97 @@ class InterviewerAgent:
     llm: LLM
     patience: Patience = field(default_factory=Patience)
     on_trouble: Callable[[LlmError], None] = lambda _: None
+    scenario: ScenarioAgent = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.scenario = ScenarioAgent(self.llm)
 
     async def reply(self, reply: Reply) -> AsyncGenerator[Settled | Clause, None]:
         """First the settled move, then what to say, clause by clause; close it with ``aclosing``.
 
         Never raises `LlmError`: the interview goes on in the flow's own words.
         """
-        directive, wishes, speaker = reply.directive, reply.wishes, _speaker(reply)
-        if not directive.free:
-            settled = settle(directive, None)
-            text = lines.fixed(directive, settled, wishes, reply.name, reply.nudges)
-            yield settled
-            if text is None and (own := _own_words(reply, settled)):
-                yield Clause(own, speaker)
-            for clause in _tail(reply, settled) if text is None else (Clause(text, _host(settled, speaker)),):
+        settled: Settled | None = None
+        scene: asyncio.Task[tuple[Clause, ...]] | None = None
+        words = self._model_words if reply.directive.free else self._fixed_words
+        try:
+            async with aclosing(words(reply)) as parts:
+                async for part in parts:
+                    if isinstance(part, Settled):
+                        settled = part
+                        scene = self._scene(reply, settled)
+                    yield part
+            assert settled is not None
+            if settled.step is Step.CLOSE and reply.directive.free:
+                yield Clause(lines.goodbye(reply.name), _speaker(reply))
+            elif settled.step is Step.ADVANCE and settled.asked is not None:
+                for clause in await scene if scene else ():
+                    yield clause
+                yield Clause(settled.asked.text, settled.asked.persona)
+        finally:
+            await _dropped(scene)
+
+    def _scene(self, reply: Reply, settled: Settled) -> asyncio.Task[tuple[Clause, ...]] | None:
+        """The hand-over, made while the end of the topic is still being said."""
+        before, asked = reply.directive.current, settled.asked
+        if settled.step is not Step.ADVANCE or before is None or asked is None:
+            return None
+        if before.persona == asked.persona:
+            return None
+        met = any(said.persona == asked.persona for said in reply.history)
+        making = self.scenario.hand_over(before.persona, asked, reply.wishes, met=met)
+        return asyncio.get_running_loop().create_task(making)
+
+    async def _fixed_words(self, reply: Reply) -> AsyncGenerator[Settled | Clause, None]:
+        settled, speaker = settle(reply.directive, None), _speaker(reply)
+        yield settled
+        if settled.step is Step.GREET and settled.asked is not None:
+            for clause in self.scenario.opening(reply.wishes, settled.asked, reply.name):
                 yield clause
             return
-        settled_now: Settled | None = None
-        spoken = 0
+        text = lines.fixed(reply.directive, settled, reply.name, reply.nudges)
+        if text is not None:
+            yield Clause(text, settled.asked.persona if settled.asked else speaker)
+        elif own := _own_words(reply, settled):
+            yield Clause(own, speaker)
+
+    async def _model_words(self, reply: Reply) -> AsyncGenerator[Settled | Clause, None]:
+        settled: Settled | None = None
+        said: list[str] = []
+        speaker = _speaker(reply)
         try:
             async with aclosing(self._from_model(reply)) as parts:
                 async for part in parts:
                     if isinstance(part, Settled):
-                        settled_now = part
+                        settled = part
                         yield part
                     else:
-                        spoken += 1
+                        if part != lines.HOLDING:
+                            said.append(part)
                         yield Clause(part, speaker)
         except LlmError as trouble:
             self.on_trouble(trouble)
-            if settled_now is None:
-                settled_now = settle(directive, None)
-                yield settled_now
-            if not spoken:
-                own = _own_words(reply, settled_now) or lines.bridge(Sliders(), directive.probes)
-                yield Clause(own, speaker)
-        assert settled_now is not None
-        for clause in _tail(reply, settled_now):
-            yield clause
+            if settled is None:
+                settled = settle(reply.directive, None)
+                yield settled
+            if not said:
+                said.append(_own_words(reply, settled) or lines.bridge(Sliders(), reply.directive.probes))
+                yield Clause(said[0], speaker)
+        assert settled is not None
+        if settled.step is Step.PROBE and not any("?" in text for text in said):
+            yield Clause(_angle(reply, settled), speaker)
 
     async def _from_model(self, reply: Reply) -> AsyncGenerator[Settled | str, None]:
-        header, guard, settled, words, speech = Header(), None, None, 0, ""
+        """The settled move and clauses as soon as they may be said; a follow-up once it names its cause."""
+        header, guard, settled, words = Header(), None, None, 0
+        held: list[str] = []
+        named, asked, waited = False, False, False
         async with aclosing(self._pieces(self._prompt(reply))) as pieces:
             async for piece in pieces:
                 if piece is None:
-                    if words == 0:
-                        settled = settled or settle(reply.directive, None)
-                        yield settled
-                        yield lines.HOLDING
-                        words += 1
+                    settled, waited = settle(reply.directive, None), True
+                    yield settled
+                    yield lines.HOLDING
                     continue
                 text = header.feed(piece)
                 if not header.complete:
@@ -127,26 +174,34 @@ class InterviewerAgent:
                     elif header.judgement and header.judgement.step is not settled.step:
                         raise LlmError(self.llm.model, "changed its move after the holding line")
                     guard = SpeechGuard(questions=settled.step in (Step.PROBE, Step.ANSWER_BACK))
+                    named = settled.step is not Step.PROBE
                 for clause in guard.feed(text):
-                    speech, words = f"{speech} {clause}", words + len(clause.split())
-                    if settled is not None and settled.step is Step.PROBE:
-                        continue  # held until it is sure to name the candidate's words
-                    yield clause
+                    words += len(clause.split())
+                    if asked:
+                        continue  # one question is enough
+                    asked = settled is not None and settled.step is Step.PROBE and clause.endswith("?")
+                    held.append(clause)
+                    if named or (named := _names(settled, clause)):
+                        for ready in held:
+                            yield ready
+                        held.clear()
                 if words > MAX_WORDS:
                     break
         if guard is None or settled is None:
             raise LlmError(self.llm.model, "sent no speech")
-        for clause in guard.end():
-            speech = f"{speech} {clause}"
-            if settled.step is not Step.PROBE:
-                yield clause
-        if settled.step is Step.PROBE:
-            yield _naming(speech.strip(), settled, reply)
-        elif not speech.strip() and not _tail(reply, settled):
+        held += [] if asked else guard.end()
+        if not named and not _names(settled, " ".join(held)):
+            yield _naming(" ".join(held), settled, reply)
+            return
+        for ready in held:
+            yield ready
+        if not words and not held and settled.step not in (Step.ADVANCE, Step.CLOSE):
             raise LlmError(self.llm.model, "said nothing that may be spoken")
+        if waited and not words and not held:
+            raise LlmError(self.llm.model, "said nothing after the holding line")
 
     async def _pieces(self, prompt: Prompt) -> AsyncGenerator[str | None, None]:
-        """The model's text; None once when it is late. Raises LlmError when it is too late."""
+        """The model's text; None once when it is late. Raises LlmError when it is too late, or stalls."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         async with aclosing(self.llm.stream(prompt)) as stream:
@@ -161,10 +216,15 @@ class InterviewerAgent:
                     raise LlmError(self.llm.model, f"no word within {self.patience.give_up:g} s")
                 yield first.result()
             finally:
-                if not first.done():
-                    first.cancel()
-                    await asyncio.wait((first,), timeout=2.0)
-            async for piece in stream:
+                await _dropped(first)
+            while True:
+                try:
+                    async with asyncio.timeout(self.patience.stall):
+                        piece = await anext(stream)
+                except StopAsyncIteration:
+                    return
+                except TimeoutError:
+                    raise LlmError(self.llm.model, f"stalled for {self.patience.stall:g} s") from None
                 yield piece
 
     def _prompt(self, reply: Reply) -> Prompt:
@@ -222,11 +282,16 @@ def _messages(reply: Reply) -> tuple[Message, ...]:
     return tuple(out)
 
 
+def _angle(reply: Reply, settled: Settled) -> str:
+    """A follow-up question that was thought of beforehand."""
+    angles = (settled.asked.angles if settled.asked else ()) or ("What was your own part in it?",)
+    return angles[reply.directive.probes % len(angles)]
+
+
 def _own_words(reply: Reply, settled: Settled) -> str:
     """What the flow says without a model."""
-    if settled.step is Step.PROBE and settled.asked:
-        angles = settled.asked.angles or ("What was your own part in it?",)
-        return f"You mentioned {settled.about}. {angles[reply.directive.probes % len(angles)]}"
+    if settled.step is Step.PROBE:
+        return f"You mentioned {settled.about}. {_angle(reply, settled)}"
     if settled.step is Step.ANSWER_BACK:
         return "I cannot answer that in a practice interview. Is there anything else you would like to ask?"
     return lines.bridge(reply.wishes.sliders, reply.directive.upcoming_index)
@@ -238,31 +303,26 @@ def _speaker(reply: Reply) -> str:
     return reply.persona or (current.persona if current else next(iter(PERSONAS)))
 
 
-def _host(settled: Settled, speaker: str) -> str:
-    """Who says a fixed line: the persona of what is asked, else who holds the floor."""
-    return settled.asked.persona if settled.asked else speaker
-
-
-def _tail(reply: Reply, settled: Settled) -> tuple[Clause, ...]:
-    """What is always added: the handover and the planned question, or the goodbye."""
-    if settled.step is Step.CLOSE:
-        return (Clause(lines.goodbye(reply.name), _speaker(reply)),)
-    asked = settled.asked
-    if settled.step is not Step.ADVANCE or asked is None:
-        return ()
-    before = reply.directive.current
-    change = lines.handover(PERSONAS[before.persona], PERSONAS[asked.persona]) if before else ()
-    return (*change, Clause(asked.text, asked.persona))
+def _names(settled: Settled | None, speech: str) -> bool:
+    """True when ``speech`` has words of what the follow-up picks up."""
+    if settled is None:
+        return False
+    key = {w.lower() for w in words_of(settled.about) if len(w) > 3} or {settled.about.lower()}
+    return bool(key & {w.lower() for w in words_of(speech)})
 
 
 def _naming(speech: str, settled: Settled, reply: Reply) -> str:
-    """The follow-up, sure to contain words that the candidate really said."""
+    """The follow-up, made to name words that the candidate really said."""
     if not speech or "?" not in speech:
         return _own_words(reply, settled)
-    key = {w.lower() for w in words_of(settled.about) if len(w) > 3} or {settled.about.lower()}
-    if key & {w.lower() for w in words_of(speech)}:
-        return speech
     return f"You mentioned {settled.about.replace(UNINTELLIGIBLE, '').strip()}. {speech}"
+
+
+async def _dropped(task: asyncio.Task[Any] | None) -> None:
+    """Cancel, then wait, with a bound."""
+    if task is not None and not task.done():
+        task.cancel()
+        await asyncio.wait((task,), timeout=2.0)
 
 
 __all__ = ["InterviewerAgent", "Judgement", "Patience", "Reply", "probes_allowed"]

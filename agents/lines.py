@@ -1,4 +1,4 @@
-"""Lines that need no model: greeting, nudge, repeat, holding, apology, goodbye.
+"""Lines that need no model: nudge, repeat, holding, apology, goodbye.
 
 They are fixed so that they come at once, can be cached as audio, and never depend on a provider.
 """
@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from interview.events import Clause
 from interview.flow import Directive, Settled, Step
-from interview.model import Question, Sliders, Wishes
-from interview.personas import PERSONAS, Persona
+from interview.model import Sliders
 
 HOLDING: Final = "Let me think about that for a second."
 APOLOGY: Final = "Sorry, I lost my thread for a moment. Could you say that once more?"
@@ -33,22 +31,6 @@ _KIND_BRIDGES: Final = (
 )
 
 
-def greeting(wishes: Wishes, opener: Question, name: str) -> str:
-    """First words: who speaks, that it is an AI, that it is practice, then the opener."""
-    persona = PERSONAS[opener.persona]
-    first = name.split()[0] if name.split() else ""
-    hello = f"Hello {first}," if first and wishes.sliders.rapport >= 4 else "Hello,"
-    parts = [f"{hello} I am {persona.name}, an AI interviewer, and today I am your {persona.title}."]
-    minutes = round(wishes.duration_s / 60)
-    parts.append(f"This is a practice interview of about {minutes} minutes.")
-    if wishes.sliders.rapport >= 7:
-        parts.append("I am glad you made the time; make yourself comfortable.")
-    if wishes.sliders.empathy >= 7:
-        parts.append("Pauses are fine, so take the time you need.")
-    parts.append(opener.text)
-    return " ".join(parts)
-
-
 def bridge(sliders: Sliders, n: int) -> str:
     """A neutral end to a topic; "" for an interviewer in a hurry."""
     if sliders.speed >= 8:
@@ -57,22 +39,10 @@ def bridge(sliders: Sliders, n: int) -> str:
     return lines[n % len(lines)]
 
 
-def handover(before: Persona, after: Persona) -> tuple[Clause, ...]:
-    """How one interviewer gives the floor to another, and the other takes it: each in their own voice."""
-    if before.id == after.id:
-        return ()
-    return (
-        Clause(f"I will hand over to {after.name}, our {after.title}.", before.id),
-        Clause(f"Hello, {after.name} here.", after.id),
-    )
-
-
-def fixed(directive: Directive, settled: Settled, wishes: Wishes, name: str, nudges: int) -> str | None:
-    """The whole reply where no model has a say; None where one does."""
+def fixed(directive: Directive, settled: Settled, name: str, nudges: int) -> str | None:
+    """The whole reply where no model has a say, but for the greeting; None where one does."""
     asked = settled.asked
     match settled.step:
-        case Step.GREET:
-            return greeting(wishes, asked, name) if asked else None
         case Step.NUDGE:
             return _NUDGES[nudges % len(_NUDGES)]
         case Step.INVITE:

@@ -19,7 +19,7 @@ _PIECE_WORDS: Final = 6
 
 
 class OfflineLLM:
-    """Answers ``interviewer.reply``, ``coach.live`` and ``evaluator.score``.
+    """Answers ``interviewer.reply``, ``scenario.scene``, ``coach.live`` and ``evaluator.score``.
 
     Raises:
         LlmRefused: a task it has no rules for.
@@ -32,6 +32,7 @@ class OfflineLLM:
             "interviewer.reply": _interviewer,
             "coach.live": _coach,
             "evaluator.score": _evaluate,
+            "scenario.scene": lambda facts: str(facts["scene"]),
         }
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[str, None]:

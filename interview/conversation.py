@@ -13,7 +13,7 @@ from interview.delivery import Spoken
 from interview.events import Prompting, Speaker, TurnId, Utterance
 from interview.flow import Directive, Progress, Settled, Stage, Step, commit, decide
 from interview.model import Question, QuestionType, Wishes
-from interview.reading import words_of
+from interview.reading import word_spans, words_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,7 @@ class Conversation:
         name: str = "",
         progress: Progress | None = None,
         said: Sequence[Said] = (),
+        follow_ups: Sequence[Question] = (),
     ) -> None:
         self.wishes, self.questions, self.name = wishes, tuple(questions), name
         self.progress = progress or Progress()
@@ -90,7 +91,7 @@ class Conversation:
         self._question_id = next((s.question_id for s in reversed(said) if s.question_id), None)
         self._changed: set[tuple[TurnId, Speaker]] = set()
         self._removed: set[tuple[TurnId, Speaker]] = set()
-        self._follow_ups: dict[str, Question] = {}
+        self._follow_ups: dict[str, Question] = {question.id: question for question in follow_ups}
         self._moved = False
         self._heard: tuple[Utterance, ...] | None = None
         self.nudges = 0
@@ -133,8 +134,11 @@ class Conversation:
 
     def decide(self, because: Prompting, text: str, left_s: float, max_probes: int) -> Directive:
         directive = decide(self.questions, self.progress, because, text, left_s, max_probes)
-        picked = tuple(reply.settled.about for reply in self._replies.values() if reply.settled.about)
-        return replace(directive, picked=picked)
+        picked = tuple(question.reason for question in self._follow_ups.values() if question.reason)
+        current, asked = directive.current, self.question
+        if directive.steps[0] in (Step.REPEAT, Step.CLARIFY, Step.NUDGE) and asked is not None and asked.text:
+            current = asked  # a follow-up is asked again as itself
+        return replace(directive, picked=picked, current=current)
 
     # --- writing -------------------------------------------------------------------------------
 
@@ -178,6 +182,9 @@ class Conversation:
     def record(self, turn: TurnId, speaker: Speaker, text: str, spoken: Spoken | None = None) -> None:
         """Upsert: heard text overwrites what was generated; "" takes the utterance back."""
         key = (turn, speaker)
+        old = self._said.get(key)
+        if old and old.text == text and spoken in (None, old.spoken):
+            return
         if not text:
             if self._said.pop(key, None):
                 self._changed.discard(key)
@@ -185,7 +192,6 @@ class Conversation:
             return
         if speaker is Speaker.CANDIDATE:
             self._absorb_repeated(turn, text)
-        old = self._said.get(key)
         persona = question = None
         if old:
             persona, question = old.persona, old.question_id
@@ -216,33 +222,35 @@ class Conversation:
         return self.questions[index].persona if 0 <= index < len(self.questions) else None
 
     def cancel_reply(self, turn: TurnId, sent: str) -> None:
-        """The reply was cut short after ``sent``. A question that never got out was not asked."""
+        """The reply is broken off after ``sent``, or over: a question that never got out was not asked."""
         self.cut(turn, sent)
-        if self._heard is not None and turn not in self.reconcile(self._heard):
+        if self._heard is not None and turn in self.reconcile(self._heard):
             self.cut(turn, "")
 
     def reconcile(self, utterances: Sequence[Utterance]) -> set[TurnId]:
-        """Trim the interviewer's turns to what the far side says was spoken; the turns it knows.
+        """Trim the interviewer's turns to what the far side says was spoken; those it has not got to.
 
-        Each of its interviewer items is matched, in order, to the next turn of ours that begins with
-        the same words; ours is then cut to it. Turns that were skipped over were never heard.
+        Each of its interviewer items is matched, in order, to the next turns of ours that begin with the
+        same words; ours are then cut to it. Turns that were skipped over were never heard. What comes
+        after the last item is unheard so far; an item that is none of ours proves nothing.
         """
         self._heard = tuple(utterances)
         ours = [s for s in self.said if s.speaker is Speaker.INTERVIEWER]
-        known: set[TurnId] = set()
-        place = 0
-        for heard in _interviewer_items(utterances):
-            found = next((n for n in range(place, len(ours)) if _begins(ours[n].text, heard)), None)
-            if found is None:
-                continue
-            for skipped in ours[place:found]:
-                self._unheard(skipped, "")
-            whole = ours[found]
-            known.add(whole.turn)
-            if len(words_of(heard)) < len(words_of(whole.text)):
-                self._unheard(whole, heard)
-            place = found + 1
-        return known
+        place, unsure = 0, not utterances
+        for item in _interviewer_items(utterances):
+            rest, unsure = item, False
+            while rest:
+                found = next((n for n in range(place, len(ours)) if _begins(ours[n].text, rest)), None)
+                if found is None:
+                    unsure = rest is item
+                    break
+                for skipped in ours[place:found]:
+                    self._unheard(skipped, "")
+                place = found + 1
+                heard, rest = _split_after(rest, len(words_of(ours[found].text)))
+                if not rest and len(words_of(heard)) < len(words_of(ours[found].text)):
+                    self._unheard(ours[found], heard)
+        return set() if unsure else {s.turn for s in ours[place:]}
 
     def _unheard(self, said: Said, heard: str) -> None:
         if said.text == heard:
@@ -262,6 +270,8 @@ class Conversation:
             got_out = bool(words_of(heard))
         if got_out or (reply.settled.step is Step.GREET and words_of(heard)):
             return
+        if reply.settled.step is Step.PROBE and self._question_id is not None:
+            self._follow_ups.pop(self._question_id, None)
         self.progress = replace(reply.before, spent_s=self.progress.spent_s)
         self._question_id, self._moved = reply.question_before, True
         del self._replies[turn]
@@ -304,6 +314,12 @@ def _interviewer_items(utterances: Sequence[Utterance]) -> list[str]:
                 items.append(utterance.text)
         before = utterance.speaker
     return items
+
+
+def _split_after(text: str, count: int) -> tuple[str, str]:
+    """``text`` up to its ``count``-th word, and the rest."""
+    spans = word_spans(text)
+    return (text, "") if len(spans) <= count else (text[: spans[count][0]].rstrip(), text[spans[count][0] :])
 
 
 def _begins(text: str, heard: str) -> bool:

@@ -47,6 +47,11 @@ def words_of(text: str) -> list[str]:
     return _WORD.findall(text)
 
 
+def word_spans(text: str) -> list[tuple[int, int]]:
+    """Where each word of ``text`` begins and ends."""
+    return [found.span() for found in _WORD.finditer(text)]
+
+
 def has_words(answer: str) -> bool:
     """False for silence and for speech that could not be transcribed."""
     return bool(words_of(answer.replace(UNINTELLIGIBLE, " ")))

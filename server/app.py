@@ -134,6 +134,7 @@ async def open_viva(
         app.router.add_get("/llm-websocket/{secret}/{call_id}", endpoint.handle)
         app.router.add_get("/llm-websocket/{secret}/{call_id}/", endpoint.handle)
         app.router.add_get("/llm-websocket/{call_id}", endpoint.handle)
+        app.router.add_get("/llm-websocket/{call_id}/", endpoint.handle)
         app.router.add_routes(page_routes(await asyncio.to_thread(read_pages), interviews))
         _health(viva, metrics)
         yield viva

@@ -41,7 +41,7 @@ from interview.events import (
     TurnEnded,
     TurnId,
 )
-from interview.floor import FloorMachine
+from interview.floor import Floor, FloorMachine
 from interview.flow import Directive, Settled, Step
 from interview.model import Mode, Question
 from server.line import AnswerSaved, CoachCue, Line, QuestionAsked
@@ -205,15 +205,12 @@ class LiveCall:
         if self._cue is not None and command.because is Prompting.ANSWER:
             await self._ask_coach(command.text, group)
         prepared, self._prepared = self._prepared, None
-        if prepared is None or command.because is not Prompting.ANSWER or prepared.text != command.text:
-            await self._cancel(prepared.task if prepared else None)
-            directive, request = self._request(command.because, command.text)
-            parts = self._interviewer.reply(request)
-        else:
-            directive, parts = prepared.directive, _taken_up(prepared)
-            hand.making = prepared.task
+        if prepared and (command.because is not Prompting.ANSWER or prepared.text != command.text):
+            await self._cancel(prepared.task)
+            prepared = None
+        hand.making = prepared.task if prepared else None
         self._reply = hand
-        hand.task = group.create_task(self._answer(hand, directive, parts), name=f"reply {self.call_id}")
+        hand.task = group.create_task(self._answer(hand, command, prepared), name=f"reply {self.call_id}")
 
     def _spend(self) -> float:
         """Book the time used so far; the loop's time now."""
@@ -243,7 +240,11 @@ class LiveCall:
             return
         await self._drop_prepared()
         self._spend()
-        directive, request = self._request(Prompting.ANSWER, text)
+        try:
+            directive, request = self._request(Prompting.ANSWER, text)
+        except Exception:  # it will be met again, and answered for, when the reply is due
+            self._log.exception("reply could not be prepared")
+            return
         if not directive.free:
             return  # fixed words come at once anyway
         prepared = _Prepared(text, directive, asyncio.Queue(PREPARED))
@@ -266,11 +267,14 @@ class LiveCall:
 
     # --- the reply in hand -------------------------------------------------------------------------
 
-    async def _answer(
-        self, hand: _ReplyInHand, directive: Directive, parts: AsyncGenerator[Settled | Clause, None]
-    ) -> None:
+    async def _answer(self, hand: _ReplyInHand, command: StartReply, prepared: _Prepared | None) -> None:
         """The reply task: decides nothing but what words to hand over, and reports how it went."""
         try:
+            if prepared is not None:
+                directive, parts = prepared.directive, _taken_up(prepared)
+            else:
+                directive, request = self._request(command.because, command.text)
+                parts = self._interviewer.reply(request)
             async with aclosing(self._clauses(hand, directive, parts)) as clauses:
                 await self.line.speak(hand.turn, clauses, lambda: hand.goodbye)
         except (ConnectionError, TimeoutError) as trouble:
@@ -342,13 +346,16 @@ class LiveCall:
     async def _cancel_reply(self) -> None:
         hand, self._reply = self._reply, None
         await self._cancel(hand.making if hand else None)
-        if hand is None or hand.task is None or hand.task.done():
-            if hand is not None and hand.timings.done is None and hand.sent:
-                self.conversation.cancel_reply(hand.turn, " ".join(hand.sent))
+        if hand is None:
             return
-        await self._cancel(hand.task)
+        if hand.task is not None and not hand.task.done():
+            await self._cancel(hand.task)
+        elif self._floor.state is Floor.CLOSED:
+            return
+        # One that is over may still not have been heard.
         self.conversation.cancel_reply(hand.turn, " ".join(hand.sent))
-        self._to_store.set()
+        if self.conversation.dirty:
+            self._to_store.set()
 
     async def _ask_coach(self, answer: str, group: asyncio.TaskGroup) -> None:
         question = self.conversation.question

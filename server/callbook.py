@@ -188,7 +188,12 @@ def restore(opened: OpenCall) -> Conversation:
     ]
     progress = Progress.from_data(opened.response.progress)
     return Conversation(
-        session.wishes, session.questions, name=opened.response.name, progress=progress, said=said
+        session.wishes,
+        session.questions,
+        name=opened.response.name,
+        progress=progress,
+        said=said,
+        follow_ups=opened.follow_ups,
     )
 
 

@@ -59,6 +59,7 @@ class RetellLine:
     async def attach(self, socket: Socket, *, configured: bool = False) -> None:
         """The newest socket wins: the one before is cut and ignored from here on."""
         before, self._socket = self._socket, socket
+        self._attached.clear()  # nothing goes out on it before its config
         if before is not None:
             before.drop()
         try:
@@ -69,8 +70,13 @@ class RetellLine:
         except ConnectionError:
             self.lost(socket)
             return
-        self._attached.set()
-        self._changed.set()
+        if socket is self._socket:
+            self._attached.set()
+            self._changed.set()
+
+    @property
+    def connected(self) -> bool:
+        return self._socket is not None
 
     def lost(self, socket: Socket) -> None:
         """``socket`` broke. Unless another has taken its place, the grace time begins."""
@@ -185,22 +191,26 @@ class RetellLine:
         await self._send(turn, lambda: self.protocol.goodbye(turn, text, first=first))
 
     async def _send(self, turn: TurnId, make: Callable[[], bytes | None]) -> None:
-        """Make the frame in the same step as it is sent, so that a stale one is never made."""
+        """Make the frame in the same step as it is sent, so that a stale one is never made.
+
+        A frame that a broken socket did not take goes to the next one, unless it is stale by then.
+        """
+        frame: bytes | None = None
         while True:
             await self._attached.wait()
             socket = self._socket
-            if turn <= self._stopped or self._over is not None:
+            if turn <= self._stopped or turn < self.protocol.newest or self._over is not None:
                 return
             if socket is None:
                 continue
-            frame = make()
+            frame = frame or make()
             if frame is None:
                 return
             try:
                 await socket.send(frame)
+                return
             except ConnectionError:
                 self.lost(socket)
-            return
 
     def _finish(self, reason: EndReason) -> None:
         if self._over is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -21,6 +22,10 @@ DETAILS_S: Final = 1.0
 """How long a greeting waits for `call_details` of a call that nobody registered."""
 MAX_WAITING: Final = 64
 """Frames kept while the call is looked up."""
+
+MAX_CALL_ID: Final = 512
+_STORABLE: Final = re.compile(r"[^\0\ud800-\udfff]+").fullmatch
+"""Any text that the database can hold."""
 
 log = structlog.get_logger("viva.retell")
 
@@ -67,6 +72,8 @@ class RetellEndpoint:
         if self.secret is None and given is not None:
             raise web.HTTPNotFound(text="no secret is set: the URL ends in /llm-websocket/CALL_ID")
         call_id = request.match_info["call_id"]
+        if len(call_id) > MAX_CALL_ID or not _STORABLE(call_id):
+            raise web.HTTPNotFound(text="there is no such call")
         ws = web.WebSocketResponse(max_msg_size=MAX_FRAME, compress=False, autoping=True)
         if self.registry.draining and call_id not in self.registry:
             raise web.HTTPServiceUnavailable(text="the server is being shut down")

@@ -14,40 +14,11 @@ import pytest
 
 from agents.interviewer import Patience
 from agents.lines import HOLDING
-from agents.llm import LlmError, LlmUnavailable, Prompt
+from agents.llm import LlmUnavailable, Prompt
 from server import retell_ws
-from server.simulate.wire import check
 from tests.fakes.llm import Script, ScriptedLLM, move
-from tests.fakes.world import Frame, RawSocket, World, hold
-
-ANSWER = (
-    "I rebuilt the billing importer at Kestrel Health with Python and cut the run "
-    "from two hours to ten minutes."
-)
-STORY = (
-    "At Kestrel Health I owned the billing importer. It ran for two hours every night and failed each week, "
-    "so I measured it, moved the parsing into batches and added an index. It now takes ten minutes."
-)
-DETAILS: Frame = {"call_type": "web_call", "call_id": "call_1", "call_status": "registered"}
-
-
-async def greeted(raw: RawSocket, call: Frame | None = None) -> list[Frame]:
-    """Get through the start of a call that nobody registered."""
-    assert (await raw.next())["response_type"] == "config"
-    await raw.send(interaction_type="call_details", call=DETAILS if call is None else call)
-    return await raw.complete(0)
-
-
-def spoken(frames: list[Frame]) -> str:
-    """What is said; the frames of one turn are checked for their form on the way."""
-    for frame in frames:
-        assert check(frame) == []
-    assert [frame["content_complete"] for frame in frames] == [False] * (len(frames) - 1) + [True]
-    return "".join(frame["content"] for frame in frames)
-
-
-def answer_for(turn: int) -> tuple[tuple[str, str], ...]:
-    return (("agent", "Hello."), ("user", f"{turn}. {STORY}"))
+from tests.fakes.retell_talk import DETAILS, PATIENT, STORY, answer_for, greeted, spoken
+from tests.fakes.world import Frame, World, hold
 
 
 def test_case_01_config_first_then_the_greeting_without_any_input(dsn: str) -> None:
@@ -58,8 +29,8 @@ def test_case_01_config_first_then_the_greeting_without_any_input(dsn: str) -> N
             session = (await answer.json())["sessionId"]
         await world.viva.pool.execute(
             "INSERT INTO mock_interview_responses"
-            " (id, session_id, call_id, transport, email, name, created_at)"
-            " VALUES ('r1', $1, 'call_1', 'retell', 'a@b.c', 'Mara', now())",
+            " (id, session_id, call_id, transport, email, name, status, created_at)"
+            " VALUES ('r1', $1, 'call_1', 'retell', 'a@b.c', 'Mara', 'created', now())",
             session,
         )
         async with world.raw() as raw:
@@ -127,9 +98,6 @@ def test_case_05_pings_are_answered_while_the_model_hangs(dsn: str) -> None:
             assert spoken(await raw.complete(1))
 
     hold(dsn, act, llm=lambda: ScriptedLLM([gate, move("advance"), "Thank you."]), patience=PATIENT)
-
-
-PATIENT = Patience(hold=25.0, give_up=28.0)
 
 
 def test_case_06_a_timestamp_is_echoed_as_it_came(dsn: str) -> None:
@@ -370,7 +338,7 @@ def test_case_20_a_model_that_stops_in_the_middle_is_given_up(dsn: str) -> None:
             assert world.llm.streams[0].aborted
 
     script: Script = [move("advance"), "Thank you for that. ", asyncio.Event()]
-    hold(dsn, act, llm=lambda: ScriptedLLM(script), patience=Patience(0.05, 0.1))
+    hold(dsn, act, llm=lambda: ScriptedLLM(script), patience=Patience(25.0, 28.0, stall=0.02))
 
 
 def test_case_22_and_24_the_goodbye_hangs_up_with_its_last_words(dsn: str) -> None:
@@ -540,7 +508,3 @@ def test_a_failure_of_our_own_is_apologised_for(dsn: str, monkeypatch: pytest.Mo
             assert sim.violations == []
 
     hold(dsn, act)
-
-
-def test_llm_errors_are_only_llm_errors() -> None:
-    assert issubclass(LlmUnavailable, LlmError)
