@@ -39,16 +39,18 @@ async def run_sql(dsn: str, *statements: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """The DSN of a PostgreSQL with a migrated database ``viva_template``."""
-    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), settings=_UNSAFE_BUT_QUICK)
-    server_dsn = server.start()
-    try:
-        asyncio.run(run_sql(server_dsn, "CREATE DATABASE viva_template", "CREATE DATABASE viva_empty"))
-        asyncio.run(_migrate(database_dsn(server_dsn, "viva_template")))
-        yield server_dsn
-    finally:
-        server.stop()
+    # Not in pytest's own folder: a second run of pytest shuts that to other users, PostgreSQL's included.
+    with tempfile.TemporaryDirectory(prefix="viva-postgres-") as folder:
+        server = EmbeddedPostgres(Path(folder), settings=_UNSAFE_BUT_QUICK)
+        server_dsn = server.start()
+        try:
+            asyncio.run(run_sql(server_dsn, "CREATE DATABASE viva_template", "CREATE DATABASE viva_empty"))
+            asyncio.run(_migrate(database_dsn(server_dsn, "viva_template")))
+            yield server_dsn
+        finally:
+            server.stop()
 
 
 async def _migrate(dsn: str) -> None:
