@@ -422,6 +422,8 @@ def test_case_48_fifty_calls_at_once_do_not_mix(dsn: str) -> None:
 
     async def act(world: World) -> None:
         await asyncio.gather(*(one(world, number) for number in range(50)))
+        for number in range(50):
+            await world.gone(f"call_{number}")
         rows = await world.rows("SELECT call_id, text FROM mock_interview_answers ORDER BY call_id")
         assert len(rows) == 150
         for row in rows:
