@@ -1,0 +1,56 @@
+"""Kokoro in a process of its own: text in, sound out, batch by batch.
+
+Only explicit local files are read; nothing is ever fetched from here. The package turns text into phonemes
+with eSpeak NG, which is one more reason for a process of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from audio.tts_worker import Emit, Order, Synthesise, WorkerError, serve
+
+_CHUNK: Final = 2400
+_SPEEDS: Final = (0.5, 2.0)
+
+
+def load(config: Mapping[str, Any]) -> tuple[Synthesise, int]:
+    for name in ("model", "voices"):
+        if not Path(config[name]).is_file():
+            raise WorkerError(f"its {name} file is not here: viva models pull kokoro", "missing")
+    try:
+        from kokoro_onnx import Kokoro
+        from kokoro_onnx.config import SAMPLE_RATE
+    except ImportError:
+        raise WorkerError("not installed: pip install 'viva[kokoro]'", "missing") from None
+    try:
+        kokoro = Kokoro(config["model"], config["voices"])
+    except Exception as trouble:
+        raise WorkerError(f"its files cannot be used ({type(trouble).__name__})", "missing") from None
+    return _Engine(kokoro).speak, SAMPLE_RATE
+
+
+class _Engine:
+    def __init__(self, kokoro: Any) -> None:
+        self._kokoro = kokoro
+
+    def speak(self, order: Order, emit: Emit) -> None:
+        import numpy as np
+
+        if order.voice not in self._kokoro.get_voices():
+            raise WorkerError(f"its voices file has no {order.voice}", "refused")
+        if not any(c.isalnum() for c in order.text):
+            return  # the package refuses what has no sound
+        language = "en-gb" if order.voice.startswith("b") else "en-us"
+        speed = min(max(order.speed, _SPEEDS[0]), _SPEEDS[1])
+        sound, _ = self._kokoro.create(order.text, voice=order.voice, speed=speed, lang=language)
+        samples = (np.clip(sound, -1.0, 1.0) * 32767).astype("<i2")
+        for start in range(0, len(samples), _CHUNK):
+            if not emit(samples[start : start + _CHUNK].tobytes(), []):
+                return
+
+
+if __name__ == "__main__":
+    serve(load)
