@@ -1,77 +1,84 @@
-// The first page: is the server well, who can interview, plan an interview.
-const $ = (id) => document.getElementById(id);
-const socket = `${location.protocol.replace("http", "ws")}//${location.host}/llm-websocket`;
-$("socket").textContent = socket;
+// The first page: what runs here, plan an interview, start it by voice.
+import { ask } from "./lib/api.js";
+import { $, el, words, write } from "./lib/dom.js";
+import { whatRuns } from "./lib/engines.js";
 
-async function ask(path, options) {
-  const answer = await fetch(path, options);
-  const data = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(data.detail || data.title || `The server answered ${answer.status}.`);
-  return data;
-}
+const ROOT = "/v1/candidates/mock-ai-interview";
+const SHOWN = 6;
+const STATUS = { created: "planned", in_progress: "under way", completed: "held", cancelled: "called off", paused: "paused", interrupted: "interrupted", abandoned: "not finished" };
 
 async function showState() {
-  const state = $("state");
-  try {
-    const ready = await ask("/readyz");
-    state.dataset.ok = "true";
-    const offline = ready.llm.startsWith("offline");
-    state.textContent = offline ? "ready · offline interviewer, rules without a model" : `ready · ${ready.llm}`;
-  } catch {
-    state.dataset.ok = "false";
-    state.textContent = "not ready: see the server's log";
-  }
+  const { ready, lines } = await whatRuns();
+  $("state").dataset.ok = String(ready);
+  write($("state"), ready ? "Ready" : "Not ready: see the server's log");
+  $("engines").replaceChildren(...lines.flatMap(({ role, name, note }) => [
+    el("dt", {}, role), el("dd", {}, el("b", {}, name), note ? `: ${note}` : ""),
+  ]));
 }
 
 async function showInterviewers() {
   const list = await ask("/v1/interviewers");
-  const box = $("interviewers");
-  for (const [place, one] of list.entries()) {
-    const label = document.createElement("label");
-    label.className = "choice";
-    const input = Object.assign(document.createElement("input"), {
-      type: "radio", name: "interviewerAgentId", value: one.id, checked: place === 0,
-    });
-    const name = document.createElement("b");
-    name.textContent = one.name;
-    label.append(input, name, one.description);
-    box.append(label);
-  }
+  $("interviewers").replaceChildren(...list.map((one, place) => el("label", { className: "choice" },
+    el("input", { type: "radio", name: "interviewerAgentId", value: one.id, checked: place === 0 }), el("b", {}, one.name), " ", one.description)));
+  $("manner").hidden = list.length === 0;
 }
 
-function showPlan(made) {
-  $("description").textContent = made.description;
-  $("questions").replaceChildren(...made.questions.map((question) => {
-    const item = document.createElement("li");
-    const small = document.createElement("small");
-    const block = (question.block ?? question.type).replaceAll("_", " ");
-    small.textContent = `${block} · ${Math.round(question.timeLimit / 5) * 5} s`;
-    item.append(question.question, small);
-    return item;
-  }));
-  $("command").textContent =
-    `.venv/bin/viva simulate retell --interactive --session ${made.mockInterviewSession.id} --url ${socket}`;
+/** Interviews of before; nothing where nobody is signed in. */
+async function showMine() {
+  const { items } = await ask(`${ROOT}?limit=${SHOWN}`).catch(() => ({ items: [] }));
+  $("mine").hidden = items.length === 0;
+  $("interviews").replaceChildren(...items.map((one) => el("li", {},
+    el("b", {}, one.name), el("span", {}, `${STATUS[one.status] ?? words(one.status)} · ${one.duration} min`), way(one))));
+}
+
+function way({ status, callId, name }) {
+  const base = `/mock-interview/${encodeURIComponent(callId)}`;
+  if (status === "cancelled") return null;
+  const over = status === "completed";
+  return el("a", { href: over ? `${base}/scorecard` : base, "aria-label": `${over ? "Scorecard" : "Start"}: ${name}` }, over ? "Scorecard" : "Start");
+}
+
+function showPlan({ mockInterviewSession: session, questions, description }) {
+  const socket = `${location.protocol.replace("http", "ws")}//${location.host}/llm-websocket`;
+  const link = `/mock-interview/${encodeURIComponent(session.callId)}`;
+  write($("planned"), session.name);
+  write($("description"), description);
+  $("start").href = link;
+  $("copy").onclick = async () => {
+    const whole = new URL(link, location.href).href;
+    await navigator.clipboard.writeText(whole).then(
+      () => write($("copied"), "Copied. Whoever has the link can answer this interview."),
+      () => write($("copied"), whole),
+    );
+  };
+  write($("copied"), "");
+  $("questions").replaceChildren(...questions.map((question) =>
+    el("li", {}, question.question, el("small", {}, `${words(question.block ?? question.type)} · ${Math.round(question.timeLimit / 5) * 5} s`))));
+  write($("command"), `.venv/bin/viva simulate retell --interactive --session ${session.id} --url ${socket}`);
+  write($("socket"), socket);
   $("plan").hidden = false;
-  $("planned").scrollIntoView({ block: "start" });
+  $("plan").scrollIntoView({ block: "start" });
+  $("planned").focus({ preventScroll: true });
 }
 
 $("create").addEventListener("submit", async (event) => {
   event.preventDefault();
-  const form = event.currentTarget;
-  const wishes = Object.fromEntries(new FormData(form));
+  const wishes = Object.fromEntries(new FormData(event.currentTarget));
   wishes.duration = Number(wishes.duration);
-  form.querySelector("button").disabled = true;
-  $("trouble").textContent = "";
+  $("make").disabled = true;
+  write($("make"), "Planning…");
+  write($("trouble"), "");
   try {
-    showPlan(await ask("/v1/candidates/mock-ai-interview/questions/generate", {
-      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(wishes),
-    }));
-  } catch (trouble) {
-    $("trouble").textContent = trouble.message;
+    showPlan(await ask(`${ROOT}/questions/generate`, wishes));
+    await showMine();
+  } catch (problem) {
+    write($("trouble"), problem.message);
   } finally {
-    form.querySelector("button").disabled = false;
+    $("make").disabled = false;
+    write($("make"), "Plan it");
   }
 });
 
 showState();
-showInterviewers().catch((trouble) => { $("trouble").textContent = trouble.message; });
+showInterviewers().catch((problem) => write($("trouble"), problem.message));
+showMine();

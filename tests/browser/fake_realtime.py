@@ -250,6 +250,8 @@ class FakeRealtime:
             case {"type": "viva.end"}:
                 await line.send("viva.ended", reason="hung_up", scorecard_url=None)
                 await line.socket.close(code=1000)
+            case _:
+                pass
 
     async def _play(self) -> None:
         try:
@@ -270,6 +272,19 @@ class FakeRealtime:
             }
         )
 
+    async def listing(self, _: web.Request) -> web.Response:
+        mine = {"name": self.stored.name, "status": "completed", "duration": 30, "callId": "link"}
+        return web.json_response({"items": [mine, mine | {"status": "created"}], "nextCursor": None})
+
+    async def generate(self, _: web.Request) -> web.Response:
+        session = {"id": "0123", "name": self.stored.name, "callId": "link"}
+        questions = [
+            {"question": text, "type": kind, "block": block, "timeLimit": 120}
+            for _, text, kind, block, _ in QUESTIONS
+        ]
+        made = {"mockInterviewSession": session, "questions": questions, "description": "About half an hour."}
+        return web.json_response(made, status=201)
+
     async def interviewers(self, _: web.Request) -> web.Response:
         manners = [("maya", "Maya", "Warm and plain."), ("daniel", "Daniel", "Direct and precise.")]
         return web.json_response([{"id": i, "name": n, "description": d} for i, n, d in manners])
@@ -284,6 +299,8 @@ class FakeRealtime:
         app.router.add_get("/readyz", self.ready)
         app.router.add_get("/v1/engines", self.engines)
         app.router.add_get("/v1/interviewers", self.interviewers)
+        app.router.add_get("/v1/candidates/mock-ai-interview", self.listing)
+        app.router.add_post("/v1/candidates/mock-ai-interview/questions/generate", self.generate)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         try:

@@ -32,7 +32,7 @@ FLAGS = [
 # Whatever reaches the loudspeaker is measured on the way: samples, and how many of them were not silence.
 LISTEN = """
 (() => {
-  const heard = (window.__heard = { samples: 0, loud: 0, crossings: 0, last: 0, quiet: 0 });
+  const heard = { samples: 0, loud: 0, crossings: 0, last: 0, quiet: 0 };
   const connect = AudioNode.prototype.connect;
   AudioNode.prototype.connect = function (to, ...more) {
     if (to instanceof AudioDestinationNode && this.constructor.name === "AudioWorkletNode") {
@@ -49,6 +49,7 @@ LISTEN = """
         heard.loud += loud;
         heard.rate = inputBuffer.sampleRate;
         heard.quiet = loud ? 0 : heard.quiet + samples.length;
+        window.vivaHeard?.({ ...heard });
       };
       connect.call(this, tap);
       connect.call(tap, to);
@@ -64,12 +65,40 @@ RAW_MICROPHONE = """
   const open = navigator.mediaDevices?.getUserMedia;
   if (!open) return;
   navigator.mediaDevices.getUserMedia = function (wish) {
-    window.__wish = structuredClone(wish.audio);
+    window.wished = structuredClone(wish.audio);
     const audio = { ...wish.audio, echoCancellation: false, noiseSuppression: false, autoGainControl: false };
-    return open.call(this, { ...wish, audio });
+    return open.call(this, { ...wish, audio }).then((stream) => (window.opened = stream));
   };
 })();
 """
+
+
+class Ear:
+    """What reached the loudspeaker, in samples of the device."""
+
+    def __init__(self) -> None:
+        self.rate = 48000.0
+        self.loud = self.quiet = self.crossings = 0.0
+        self._changed = asyncio.Event()
+
+    def take(self, heard: dict[str, float]) -> None:
+        self.rate, self.loud, self.quiet = heard["rate"], heard["loud"], heard["quiet"]
+        self.crossings = heard["crossings"]
+        self._changed.set()
+
+    @property
+    def loud_ms(self) -> float:
+        return 1000 * self.loud / self.rate
+
+    @property
+    def quiet_ms(self) -> float:
+        """Silence since the last sound."""
+        return 1000 * self.quiet / self.rate
+
+    async def until(self, met: Callable[[Ear], bool]) -> None:
+        while not met(self):
+            self._changed.clear()
+            await self._changed.wait()
 
 
 class WebBrowser:
@@ -109,7 +138,7 @@ class WebBrowser:
     @asynccontextmanager
     async def page(
         self, *, microphone: bool = True, scripts: tuple[str, ...] = (), **more: Any
-    ) -> AsyncIterator[Page]:
+    ) -> AsyncIterator[tuple[Page, Ear]]:
         """A page in a context of its own; what its scripts throw, or its policy refuses, fails the test."""
         assert self._browser is not None
         context: BrowserContext = await self._browser.new_context(**more)
@@ -118,6 +147,8 @@ class WebBrowser:
                 await context.grant_permissions(["microphone"])
             for script in (LISTEN, RAW_MICROPHONE, *scripts):
                 await context.add_init_script(script)
+            ear = Ear()
+            await context.expose_function("vivaHeard", ear.take)
             page = await context.new_page()
             page.set_default_timeout(1000 * GUARD_S / 2)
             wrong: list[str] = []
@@ -126,7 +157,7 @@ class WebBrowser:
                 "console",
                 lambda said: wrong.append(said.text) if "Content Security Policy" in said.text else None,
             )
-            yield page
+            yield page, ear
             assert not wrong, wrong
         finally:
             await context.close()
@@ -144,8 +175,3 @@ class WebBrowser:
             assert not ours, ours
 
         self.call(work())
-
-
-async def heard(page: Page) -> dict[str, float]:
-    found: dict[str, float] = await page.evaluate("window.__heard")
-    return found

@@ -59,7 +59,7 @@ export function step(room, event) {
 
 const RULES = {
   "link.up": (room, { resumed }) => (resumed ? { ...room, resumes: room.resumes + 1 } : room),
-  "link.down": (room) => ({ ...room, floor: "waiting", held: false }),
+  "link.down": (room) => ({ ...room, held: false }),
   "link.failed": (room, { reason }) => (room.phase === Phase.FAILED ? { ...room, ended: { reason } } : room),
 
   "viva.session": (room, { recording, engines }) => ({ ...room, recording: Boolean(recording), engines: engines ?? room.engines }),

@@ -36,6 +36,12 @@ export class Stage {
     $("script").replaceChildren();
     $("spoken").replaceChildren();
     this.title = name;
+    this.following = true;
+    $("script").onscroll = ({ target }) => {
+      this.following = target.scrollHeight - target.scrollTop - target.clientHeight < FOLLOWS_PX;
+    };
+    this.size = new ResizeObserver(() => this.follow());
+    this.size.observe($("script"));
     this.wide = matchMedia("(min-width: 60.01rem)");
     this.fold = () => { $("rail").open = this.wide.matches; };
     this.wide.addEventListener("change", this.fold);
@@ -98,7 +104,6 @@ export class Stage {
 
   drawLines(room) {
     const box = $("script");
-    const follows = box.scrollHeight - box.scrollTop - box.clientHeight < FOLLOWS_PX;
     const gone = new Set(this.shown.keys());
     for (const line of room.lines) {
       gone.delete(line.id);
@@ -115,7 +120,12 @@ export class Stage {
       this.shown.get(id).made.remove();
       this.shown.delete(id);
     }
-    if (follows) box.scrollTop = box.scrollHeight;
+    this.follow();
+  }
+
+  /** Keep the newest line in sight, unless the person has scrolled back to read. */
+  follow() {
+    if (this.following) $("script").scrollTop = $("script").scrollHeight;
   }
 
   /** Read out whole lines only, each once: words that still change would drown the voices. */
@@ -180,6 +190,8 @@ export class Stage {
 
   close() {
     this.wide.removeEventListener("change", this.fold);
+    this.size.disconnect();
+    $("script").onscroll = null;
     document.title = this.title;
   }
 }

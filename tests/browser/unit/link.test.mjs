@@ -105,6 +105,23 @@ test("it keeps trying with growing pauses, then says so", () => {
   assert.equal(world.due.length, 0);
 });
 
+test("asked to try again, it does so at once, and only when there is no line", () => {
+  const { world, link } = open();
+  world.accept();
+  link.retry();
+  assert.equal(world.sockets.length, 1);
+  for (let n = 0; n < 4; n += 1) {
+    world.cut();
+    world.pass(8000);
+  }
+  const count = world.sockets.length;
+  world.cut();
+  link.retry();
+  assert.equal(world.sockets.length, count + 1);
+  world.pass(10_000);
+  assert.equal(world.sockets.length, count + 1);
+});
+
 test("a line without a word for 15 s is given up", () => {
   const { world, kinds } = open();
   world.accept();
