@@ -11,7 +11,9 @@ from typing import Any, Final
 
 import msgspec
 
+from agents import offline_analyst
 from agents.llm import Completion, LlmRefused, Prompt
+from agents.offline_judge import judge
 from interview.flow import Step
 from interview.reading import has_words, salient, words_of
 
@@ -19,7 +21,7 @@ _PIECE_WORDS: Final = 6
 
 
 class OfflineLLM:
-    """Answers ``interviewer.reply``, ``scenario.scene``, ``coach.live`` and ``evaluator.score``.
+    """Answers the interviewer's, the coach's, the evaluator's and the analyst's tasks.
 
     Raises:
         LlmRefused: a task it has no rules for.
@@ -31,8 +33,11 @@ class OfflineLLM:
         self._tasks: dict[str, Callable[[Mapping[str, Any]], str]] = {
             "interviewer.reply": _interviewer,
             "coach.live": _coach,
-            "evaluator.score": _evaluate,
+            "evaluator.score": judge,
             "scenario.scene": lambda facts: str(facts["scene"]),
+            "analyst.summary": offline_analyst.summary,
+            "analyst.insights": offline_analyst.insights,
+            "analyst.communication": offline_analyst.communication,
         }
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[str, None]:
@@ -95,15 +100,3 @@ def _coach(facts: Mapping[str, Any]) -> str:
         if not any(sign in text for sign in signs):
             return cue
     return "Name the result earlier, then stop: about ninety seconds is enough."
-
-
-def _evaluate(facts: Mapping[str, Any]) -> str:
-    """Level by how much of what a strong answer names is covered; the quote shows the best cover."""
-    answer = str(facts["answer"])
-    sentences = [s.strip() for s in answer.replace("?", ".").replace("!", ".").split(".") if s.strip()]
-    wanted = {w.lower() for item in facts["looks_for"] for w in words_of(str(item)) if len(w) > 4}
-    covered = {w.lower() for w in words_of(answer)} & wanted
-    best = max(sentences, key=lambda s: len({w.lower() for w in words_of(s)} & wanted), default="")
-    level = 1 + min(4, round(8 * len(covered) / (len(wanted) or 1)))
-    why = f"names {len(covered)} of {len(wanted)} expected terms"
-    return msgspec.json.encode({"quote": best, "level": level, "why": why}).decode()

@@ -1,0 +1,396 @@
+"""The judge without a model: explainable rules over what an answer holds, for the task ``evaluator.score``.
+
+Content is how much of what the question asks for is there, as concrete evidence; depth is reasons,
+alternatives and consequences; soft skills are own part, other people and what was learned; language is how
+well the sentences that carry something can be followed. The shape of the output is that of any judge:
+quotes first, then a level, then one line that says which counts made it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+import msgspec
+
+from agents.offline_reading import Expected, Holding, Part, expected_of, read, topics_of, words_in
+from agents.offline_words import FLUFF, PLAIN, stem
+from interview.judging_text import FUNCTION_WORDS
+
+
+class Kind(StrEnum):
+    """What a good answer to a question is made of."""
+
+    STORY = "story"
+    PLAN = "plan"
+    KNOWLEDGE = "knowledge"
+    REASONS = "reasons"
+
+
+_KNOWLEDGE: Final = re.compile(
+    r"^\W*(?:(?:can|could) you )?(?:what(?:'s| is| are)|explain|define|compare|contrast|how (?:does|do"
+    r"|is|are) (?!you)|why (?:is|are|do|does) (?!you)"
+    r"|describe (?:the|how (?!you))|which|when (?:is|are|does|do|should|would))\b(?!.*\b(?:your"
+    r"|you (?:have|are|were)|a time)\b)|\bdifferences? between\b|\bwalk me through (?:how|what|a"
+    r"|the)\b(?!.*\byou\b)",
+    re.IGNORECASE,
+)
+_STORY: Final = re.compile(
+    r"\b(?:a time|an? (?:situation|example|instance|occasion|project|moment|case|mistake|goal|decision"
+    r"|challenge)|have you ever|last time|most (?:difficult|challenging|proud)"
+    r"|(?:did|were|have) you|you (?:had|have|were|did|made|led|worked|faced|failed|disagreed))\b",
+    re.IGNORECASE,
+)
+_PLAN: Final = re.compile(
+    r"\b(?:would you|you would|imagine|suppose|if (?:you|a|an|the|your)|how do you|what do you do"
+    r"|how should|your (?:approach|process|strategy))\b",
+    re.IGNORECASE,
+)
+_REASONS: Final = re.compile(
+    r"\b(?:why (?:do|are|did|should|would) (?:you|we)|tell me about yourself|introduce yourself"
+    r"|about you\b|your(?:self| (?:strength|weakness|career|goals?|motivation|background))|motivat\w+"
+    r"|where do you see)",
+    re.IGNORECASE,
+)
+_BY_TYPE: Final = {
+    "behavioral": Kind.STORY, "situational": Kind.PLAN, "scenario": Kind.PLAN, "process": Kind.PLAN,
+    "theoretical": Kind.KNOWLEDGE, "technical": Kind.KNOWLEDGE, "system_design": Kind.KNOWLEDGE,
+    "coding_challenge": Kind.KNOWLEDGE, "motivational": Kind.REASONS, "opener": Kind.REASONS,
+    "cultural_fit": Kind.REASONS, "closing": Kind.REASONS,
+}  # fmt: skip
+_SHORTEST: Final = 15
+"""Fewer words than that show too little to say that they are about something else."""
+
+
+def kind_of(question: str, type_: str) -> Kind:
+    """By the words of the question; its type decides where they do not."""
+    for kind, pattern in (
+        (Kind.REASONS, _REASONS),
+        (Kind.KNOWLEDGE, _KNOWLEDGE),
+        (Kind.PLAN, re.compile(r"\b(?:would you|you would|imagine|suppose)\b", re.IGNORECASE)),
+        (Kind.STORY, _STORY),
+        (Kind.PLAN, _PLAN),
+    ):
+        if pattern.search(question):
+            return kind
+    return _BY_TYPE.get(type_, Kind.STORY)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One dimension: level, the parts that show it best, and the counts that made it."""
+
+    level: float | None
+    quotes: tuple[str, ...]
+    why: str
+
+
+def judge(facts: Mapping[str, Any]) -> str:
+    """The rules for ``evaluator.score``: facts in, JSON of one reading out."""
+    question = str(facts["question"])
+    answer = str(facts["answer"])
+    order: Sequence[str] = facts["dimensions"]
+    if str(facts.get("language", "en")).split("-")[0].lower() not in ("en", ""):
+        return _reading([(name, Judged(None, (), "the offline judge reads English only")) for name in order])
+    kind = kind_of(question, str(facts.get("kind", "")))
+    expected = expected_of(question, facts["competencies"], facts["looks_for"])
+    holding = read(answer, expected, kind is Kind.REASONS)
+    fit = relevance(holding, expected, kind)
+    # An answer with little in it is weak; one with much in it that is not about the question is off it.
+    substance = sum(part.hard for part in holding.kept)
+    on_topic = fit.value >= OFF_TOPIC * (1.0 if substance >= 3 else 0.5)
+    rules: dict[str, Callable[[], Judged]] = {
+        "content": lambda: _content(holding, expected, kind, fit),
+        "depth": lambda: _depth(holding, kind, fit),
+        "soft_skills": lambda: _soft_skills(holding, frozenset(expected.topics), kind, fit),
+        "language": lambda: _language(holding, kind),
+    }
+    return _reading([(name, rules[name]()) for name in order], on_topic, _readable(answer))
+
+
+def _reading(judged: Sequence[tuple[str, Judged]], on_topic: bool = True, readable: bool = True) -> str:
+    claims = [
+        {
+            "dimension": name,
+            "quotes": list(one.quotes),
+            "level": None if one.level is None else round(min(5.0, max(1.0, one.level)), 2),
+            "why": one.why,
+        }
+        for name, one in judged
+    ]
+    found = {"claims": claims, "on_topic": on_topic, "readable": readable, "addresses_judge": False}
+    return msgspec.json.encode(found).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How far an answer is about its question: 0 not at all, 1 fully. ``hits``: the words that say so."""
+
+    value: float
+    hits: int
+
+
+def relevance(holding: Holding, expected: Expected, kind: Kind) -> Fit:
+    """By distinct words of the question and its topics, against those of the topic the answer is fullest of.
+
+    A word counts for less the more topics it belongs to. A story told in answer to a question about one of
+    the `BROAD` topics is given credit: any field can supply it.
+    """
+    parts = holding.kept or holding.parts
+    if not expected.own and not expected.topics:
+        return Fit(1.0, 0)
+    masses: dict[str, dict[str, float]] = {}
+    touched = 0
+    for part in parts:
+        found = topics_of(part.sentence.text)
+        spread = Counter(root for roots in found.values() for root in roots)
+        touching = 0.0
+        for topic, roots in found.items():
+            mass = masses.setdefault(topic, {})
+            for root in roots:
+                mass[root] = 1 / spread[root] ** 0.6
+            if topic in expected.topics:
+                touching += sum(mass[root] for root in roots)
+        touched += touching >= 0.4 or bool(part.stems & expected.own)
+    near: dict[str, float] = {}
+    for topic in expected.topics:
+        for root, weight in masses.get(topic, {}).items():
+            near[root] = max(weight, near.get(root, 0.0))
+    for root in {root for part in parts for root in part.stems & expected.own}:
+        near[root] = 0.4 if root in PLAIN else 1.2
+    score = sum(near.values())
+    foreign = max(
+        (sum(m.values()) for topic, m in masses.items() if topic not in expected.topics), default=0.0
+    )
+    if kind in (Kind.STORY, Kind.REASONS) and BROAD & set(expected.topics):
+        score += 0.35 * min(4, holding.sentences_with("situation") + holding.count("actions"))
+    if kind is not Kind.KNOWLEDGE and BETWEEN_PEOPLE & set(expected.topics):
+        score += 0.2 * min(5, holding.cue("people"))
+    value = 0.65 * min(1.0, score / 3.0) + 0.35 * min(1.0, touched / (0.4 * len(parts) or 1))
+    value *= min(1.0, 0.2 + score / (score + 0.45 * foreign)) if score else 0.0
+    return Fit(value, len(near))
+
+
+BROAD: Final = frozenset(
+    (
+        "initiative",
+        "achievement",
+        "problem_solving",
+        "decision",
+        "learning",
+        "change",
+        "self_presentation",
+        "motivation",
+    )
+)
+TECHNICAL: Final = frozenset(
+    "api database system_design concurrency incident testing devops security networking frontend mobile "
+    "programming "
+    "algorithms code_quality machine_learning statistics data_engineering analytics finance engineering "
+    "laboratory "
+    "estimation accuracy problem_solving".split()
+)
+BETWEEN_PEOPLE: Final = frozenset(
+    ("conflict", "teamwork", "communication", "feedback", "leadership", "customer", "negotiation", "culture")
+)
+"""Topics that a story can be about without naming them: what people said and did shows it."""
+OFF_TOPIC: Final = 0.36
+"""Below this fit an answer is about something else; a short one has less room to show what it is about."""
+
+
+def _readable(answer: str) -> bool:
+    """False when fewer than half of the words are words this judge, or English grammar, knows."""
+    words = [word for word in words_in(answer) if not any(c.isdigit() for c in word)]
+    if len(words) < 6:
+        return True
+    known = sum(_known(word) for word in words)
+    return known / len(words) >= 0.5
+
+
+def _known(word: str) -> bool:
+    root = stem(word)
+    return (
+        word.lower() in FUNCTION_WORDS
+        or root in PLAIN
+        or root in FLUFF
+        or bool(topics_of(word))
+        or word[0].isupper()
+    )
+
+
+def _share(value: float, half: float, steep: float = 1.0) -> float:
+    """0 for nothing, 1/2 at ``half``, towards 1 beyond: each further piece is worth less."""
+    return float(value**steep / (value**steep + half**steep))
+
+
+STEEP: Final = 1.7
+"""Between a few pieces of evidence and many lies the difference that matters."""
+
+
+def _most(value: float, most: float) -> float:
+    return min(value, most)
+
+
+def _content(holding: Holding, expected: Expected, kind: Kind, fit: Fit) -> Judged:
+    actions, numbers = holding.count("actions"), holding.count("numbers")
+    entities, terms, topical = holding.count("entities"), holding.count("terms"), holding.count("topical")
+    outcomes = holding.sentences_with("outcome", 0.7)
+    reasons, contrasts = holding.sentences_with("reason"), holding.sentences_with("contrast")
+    story = (
+        0.8 * _most(actions, 6)
+        + 0.6 * _most(numbers, 4)
+        + 0.4 * _most(entities, 3)
+        + 0.9 * _most(outcomes, 3)
+        + 0.13 * _most(terms, 20)
+        + 0.6 * bool(holding.cue("situation"))
+        + 0.5 * bool(holding.cue("task"))
+        + 0.6 * bool(holding.cue("learnt"))
+        + 0.15 * _most(holding.cue("people"), 6 if BETWEEN_PEOPLE & set(expected.topics) else 2)
+    )
+    matter = (
+        0.45 * _most(topical, 12)
+        + 0.18 * _most(terms, 24)
+        + 0.8 * _most(reasons, 3)
+        + 0.7 * _most(contrasts, 3)
+        + 0.8 * _most(holding.sentences_with("example"), 1)
+        + 0.3 * _most(numbers + entities, 4)
+        + 0.3 * _most(actions, 4)
+    )
+    first, second = _share(story, 5.2, STEEP), _share(matter, 6.5, STEEP)
+    share = {
+        Kind.STORY: 0.85 * first + 0.15 * second,
+        Kind.KNOWLEDGE: second,
+        Kind.PLAN: 0.5 * max(first, second) + 0.5 * (first + second) / 2,
+        Kind.REASONS: max(first, second),
+    }[kind]
+    share *= 0.4 + 0.6 * fit.value
+    covered = _covered(holding, expected)
+    if covered is not None:
+        share = 0.8 * share + 0.2 * covered * (0.3 + share)
+    best = _best(holding, lambda part: part.hard + 0.4 * len(part.topical) + bool(part.cues.get("outcome")))
+    why = (
+        f"{fit.hits} words of the question's subject; {actions} concrete actions, "
+        f"{numbers + entities} figures and names, {outcomes} outcomes"
+    )
+    touch = 0.5 * fit.value if holding.words >= _SHORTEST else 0.0
+    return Judged(1 + max(touch, 4.6 * share), best, why)
+
+
+def _covered(holding: Holding, expected: Expected) -> float | None:
+    """The share of the points looked for that the answer touches, by words or by the kind of evidence."""
+    if not expected.items:
+        return None
+    said = {root for part in holding.kept for root in part.stems}
+    total = 0.0
+    for item, roots in expected.items:
+        named = len(roots & said) / len(roots) if roots else 0.0
+        shown = any(holding.cue(cue) for pattern, cue in _ITEM_CUES if pattern.search(item))
+        total += max(min(1.0, 1.5 * named), 0.7 * shown)
+    return total / len(expected.items)
+
+
+_ITEM_CUES: Final = tuple(
+    (re.compile(rf"\b(?:{words})", re.IGNORECASE), cue)
+    for words, cue in (
+        ("result|outcome|effect|deliver|figure|number|measur|impact|success", "outcome"),
+        ("reason|why|cause|because|motiv", "reason"),
+        ("trade|alternativ|compar|risk|limit|when not|option|cost", "contrast"),
+        ("lesson|learn|afterwards|differently|stuck|changed", "learnt"),
+        ("step|order|plan|first|how |sequence|way", "sequence"),
+        ("situation|context|concrete|case|example", "situation"),
+        ("listen|other|people|view|agree|ask|team|stakeholder|feedback", "people"),
+        ("own|responsib|mistake|honest|admit", "owning"),
+    )
+)
+
+
+def _depth(holding: Holding, kind: Kind, fit: Fit) -> Judged:
+    reasons, contrasts = holding.cue("reason"), holding.cue("contrast")
+    steps = holding.count("actions") if kind is not Kind.KNOWLEDGE else 0
+    depth = (
+        0.8 * _most(holding.sentences_with("reason"), 4)
+        + 0.8 * _most(holding.sentences_with("contrast"), 4)
+        + 0.4 * _most(steps, 6)
+        + 0.5 * _most(holding.sentences_with("outcome", 1.0), 3)
+        + 0.25 * _most(holding.cue("sequence"), 4)
+        + 0.7 * bool(holding.cue("learnt"))
+        + 0.25 * _most(holding.count("numbers"), 4)
+        + (0.1 if kind is not Kind.KNOWLEDGE else 0.16)
+        * _most(holding.count("terms") + holding.count("topical"), 24)
+    )
+    best = _best(
+        holding, lambda part: 2 * _has(part, "reason") + 2 * _has(part, "contrast") + part.weight / 3
+    )
+    why = f"{reasons} reasons, {contrasts} alternatives or conditions, {steps} steps of the speaker"
+    return Judged(1 + 4.9 * _share(depth, 4.2, STEEP) * (0.5 + 0.5 * fit.value), best, why)
+
+
+def _soft_skills(holding: Holding, topics: frozenset[str], kind: Kind, fit: Fit) -> Judged:
+    if kind is Kind.KNOWLEDGE or (kind is Kind.PLAN and topics and topics <= TECHNICAL):
+        return Judged(None, (), "the question asks for knowledge, not for working with others")
+    own = holding.count("actions")
+    people = holding.cue("people")
+    owning, learnt = holding.cue("owning"), bool(holding.cue("learnt"))
+    value = (
+        0.35 * _most(people, 8)
+        + 0.4 * _most(own, 5)
+        + 0.8 * _most(owning, 2)
+        + 0.7 * learnt
+        + 0.4 * _most(holding.sentences_with("outcome", 1.0), 2)
+        + 0.3 * bool(holding.cue("reason"))
+    )
+    level = 1 + 4.9 * _share(value, 3.4, STEEP) * (0.6 + 0.4 * fit.value)
+    blame = sum(bool(part.cues.get("blame")) for part in holding.parts)
+    best = _best(
+        holding,
+        lambda part: len(part.cues.get("people", ())) + 2 * _has(part, "owning") + 2 * _has(part, "learnt"),
+    )
+    why = f"{own} own actions, {people} signs of other people's views, {owning} of owning a mistake"
+    return Judged(level - 0.8 * _most(blame, 2), best, why + (f", {blame} of blaming" if blame else ""))
+
+
+def _language(holding: Holding, kind: Kind) -> Judged:
+    """Only sentences that carry something are looked at: the rest neither helps nor harms."""
+    parts = holding.kept
+    if not parts:
+        return Judged(
+            1.8, _best(holding, lambda part: float(len(part.stems))), "no sentence carries a statement"
+        )
+    lengths = [len(words_in(part.sentence.text)) for part in parts]
+    fitting = sum(6 <= length <= 32 for length in lengths) / len(lengths)
+    links = _most(sum(holding.cue(name) for name in ("reason", "contrast", "sequence")), 6)
+    vague = sum(word.lower() in _VAGUE for part in parts for word in words_in(part.sentence.text))
+    precise = _share(holding.count("terms") + holding.count("numbers") + holding.count("entities"), 7)
+    ends = bool(
+        {"outcome", "learnt"} & {name for part in parts[-2:] for name, cues in part.cues.items() if cues}
+    )
+    level = (
+        1.5 + 0.8 * fitting * _share(len(parts), 1.0) + 1.1 * _share(links, 2.0) + 1.6 * precise + 0.4 * ends
+    )
+    level -= 0.25 * _most(vague, 3)
+    best = _best(
+        holding,
+        lambda part: sum(_has(part, name) for name in ("reason", "contrast", "sequence")) + part.weight / 4,
+    )
+    why = f"{len(parts)} clear statements, {links:.0f} linking words, {vague} vague words"
+    return Judged(level, best, why)
+
+
+_VAGUE: Final = frozenset(
+    "stuff thing things something somehow kinda sorta basically etc various whatever maybe".split()
+)
+
+
+def _has(part: Part, cue: str) -> bool:
+    return bool(part.cues.get(cue))
+
+
+def _best(holding: Holding, value: Callable[[Part], float]) -> tuple[str, ...]:
+    """One or two sentences, word for word, that show the dimension best."""
+    parts = holding.kept or holding.parts
+    ranked = sorted(parts, key=lambda part: (-value(part), part.sentence.start))
+    return tuple(part.sentence.text for part in ranked[: 2 if len(parts) > 2 else 1])
