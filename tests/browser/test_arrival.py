@@ -177,6 +177,19 @@ def test_a_microphone_that_fails_says_why_and_typing_remains(
     visit(browser, act, scripts=(script,))
 
 
+def test_without_any_sound_the_interview_can_be_typed(browser: WebBrowser) -> None:
+    async def act(one: Visit) -> None:
+        await one.to_the_check()
+        await one.page.get_by_role("button", name="Answer by typing instead").click()
+        asked = await one.line.got("session.update")
+        assert asked["session"]["viva"]["playback"] is False
+        await one.page.get_by_label("Your answer in writing").fill("In writing, then.")
+        await one.page.keyboard.press("Enter")
+        await one.line.got("viva.text_answer", text="In writing, then.")
+
+    visit(browser, act, scripts=("delete window.AudioContext;",))
+
+
 def test_a_permission_that_chromium_refuses_is_a_refusal(browser: WebBrowser) -> None:
     async def act(one: Visit) -> None:
         await one.to_the_check()

@@ -6,6 +6,7 @@ export class Sound {
   constructor(on = () => {}) {
     this.on = on;
     this.context = null;
+    this.starting = null;
     this.speaker = null;
     this.capture = null;
     this.stream = null;
@@ -13,15 +14,21 @@ export class Sound {
     this.muted = false;
   }
 
-  /** Call inside a click. */
+  /** Call inside a click, as often as you like. */
   async start() {
-    if (this.context) {
+    this.starting ??= this.prepare();
+    try {
+      await this.starting;
       await this.context.resume();
-      return;
+    } catch (error) {
+      this.starting = null;
+      throw error;
     }
+  }
+
+  async prepare() {
     this.context = new AudioContext({ latencyHint: "interactive" });
     this.context.onstatechange = () => this.on("stopped", { state: this.context?.state });
-    await this.context.resume();
     await this.context.audioWorklet.addModule(new URL("./playback-worklet.js", import.meta.url));
     await this.context.audioWorklet.addModule(new URL("./capture-worklet.js", import.meta.url));
     this.speaker = new AudioWorkletNode(this.context, "viva-playback", { numberOfInputs: 0, outputChannelCount: [1] });
@@ -53,6 +60,10 @@ export class Sound {
     this.capture?.port.postMessage({ kind: "end" });
     for (const track of this.stream?.getTracks() ?? []) track.stop();
     this.source = this.capture = this.stream = null;
+  }
+
+  get plays() {
+    return this.speaker !== null;
   }
 
   get hears() {
@@ -98,7 +109,7 @@ export class Sound {
     this.deafen();
     this.tell("end");
     const { context } = this;
-    this.context = this.speaker = null;
+    this.context = this.speaker = this.starting = null;
     if (context) await context.close();
   }
 }

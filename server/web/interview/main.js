@@ -60,7 +60,7 @@ async function load() {
 function offerReturn(invitation, unfinished) {
   const go = async (withVoice) => {
     const sound = new Sound();
-    await sound.start();
+    await sound.start().catch(() => {});
     if (withVoice) await sound.listen().catch(() => {});
     enter(invitation, unfinished, sound);
   };

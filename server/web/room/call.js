@@ -31,7 +31,7 @@ class Call {
     this.room = newRoom({ textOnly: !sound.hears, personas: invitation.personas, total: invitation.questions.length });
     this.stage = new Stage({ name: invitation.name, planned: invitation.questions });
     this.link = new Link({
-      url: lineUrl(registered.callUrl, location.href), token: registered.accessToken, world: this.world,
+      url: lineUrl(registered.callUrl, location.href), token: registered.accessToken, world: this.world, plays: sound.plays,
       on: (kind, data) => this.fromLine(kind, data),
     });
     this.player = new Player(sound, (message) => this.link.send(message, { keep: message.done === true }));

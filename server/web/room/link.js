@@ -13,12 +13,12 @@ const GREETED = new Set(["session.updated", "viva.resumed"]);
 const COME_BACK = new Set([4408, 4429]); // of the codes from 4000 on, all others are final
 
 /**
- * `on` takes ("event", event), ("audio", frame), ("up", {resumed}), ("down"), ("failed", {reason}) and ("ended").
+ * `plays`: there is a loudspeaker. `on` takes ("event", event), ("audio", frame), ("up", {resumed}), ("down"), ("failed", {reason}) and ("ended").
  * `world` holds what touches the outside: `connect(url, protocols)`, `later(ms, act)` → cancel, `now()` in ms.
  */
 export class Link {
-  constructor({ url, token, on, world }) {
-    Object.assign(this, { url, token, on, world });
+  constructor({ url, token, on, world, plays = true }) {
+    Object.assign(this, { url, token, on, world, plays });
     this.socket = null;
     this.live = false; // the server has answered on this socket
     this.over = false;
@@ -56,7 +56,7 @@ export class Link {
   greet(socket) {
     if (socket !== this.socket) return;
     // What was agreed on before holds on for those who resume.
-    const first = this.resumeToken ? resume(this.resumeToken, this.lastEvent) : wish();
+    const first = this.resumeToken ? resume(this.resumeToken, this.lastEvent) : wish(this.plays);
     socket.send(JSON.stringify(first));
   }
 

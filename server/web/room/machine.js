@@ -31,6 +31,7 @@ export function newRoom({ textOnly = false, personas = [], total = 0 } = {}) {
     question: null,
     asked: [], // questions and follow-ups, in the order in which they came
     saved: [], // ids of questions whose answer is stored
+    scores: {}, // question id -> 0–100, where the server scores at once
     total,
     lines: [], // captions: {id, who, name, text, state: going | done | cut | typed}
     replies: {}, // reply number -> response id
@@ -76,6 +77,8 @@ const RULES = {
     ({ ...room, cues: [...room.cues, { id: event_id ?? `cue-${room.cues.length}`, text }].slice(-KEPT_CUES) }),
   "viva.answer.saved": (room, { question_id }) =>
     (question_id && !room.saved.includes(question_id) ? { ...room, saved: [...room.saved, question_id] } : room),
+  "viva.score": (room, { question_id, overall }) =>
+    (typeof overall === "number" ? { ...room, scores: { ...room.scores, [question_id]: overall } } : room),
   "viva.time": (room, { elapsed_s, left_s }) => ({ ...room, time: { elapsed: elapsed_s, left: left_s } }),
   "viva.notice": (room, { code, text }) => ({ ...room, notice: { code, text } }),
   "viva.ended": (room, { reason, scorecard_url }) =>

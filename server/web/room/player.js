@@ -17,6 +17,7 @@ export class Player {
   }
 
   frame({ number, atMs, pcm }) {
+    if (!this.sound.plays) return;
     this.pending.add(number);
     this.sound.play({ number, atMs, pcm });
   }

@@ -3,9 +3,10 @@
 export const RATE = 16000;
 const HEADER = 8; // reply number and millisecond offset, both uint32 little endian
 
-export const wish = () => ({
+/** What we can do. Without a loudspeaker (`plays` false) the server keeps the time of its speech itself. */
+export const wish = (plays) => ({
   type: "session.update",
-  session: { type: "realtime", viva: { binary_audio: true, rate: RATE, playback: true } },
+  session: { type: "realtime", viva: { binary_audio: true, rate: RATE, playback: plays } },
 });
 export const resume = (token, lastEvent) => ({ type: "viva.resume", token, last_event: lastEvent });
 export const playback = (responseId, playedMs, done) => ({

@@ -77,8 +77,8 @@ export class Stage {
   }
 
   drawList(room) {
-    const state = [room.asked, room.saved];
-    if (this.listed && this.listed[0] === state[0] && this.listed[1] === state[1]) return;
+    const state = [room.asked, room.saved, room.scores];
+    if (this.listed?.every((part, at) => part === state[at])) return;
     this.listed = state;
     const items = [];
     const seen = new Map(room.asked.map((one) => [one.id, one]));
@@ -95,9 +95,11 @@ export class Stage {
   item(room, id, mark, text, follow = false) {
     const now = room.question?.id === id;
     const state = now ? "now" : room.saved.includes(id) ? "saved" : "to come";
+    const score = room.scores[id];
     const made = el("li", { className: follow ? "follow" : "", "aria-current": now ? "step" : null },
       el("i", { "aria-hidden": "true" }, state === "saved" ? "✓" : String(mark)),
-      el("span", {}, text, state === "saved" ? el("span", { className: "hidden" }, " (saved)") : null));
+      el("span", {}, text, state === "saved" ? el("span", { className: "hidden" }, " (saved)") : null,
+        score === undefined ? null : el("b", {}, ` ${score}`, el("span", { className: "hidden" }, " of 100"))));
     made.dataset.state = state;
     return made;
   }

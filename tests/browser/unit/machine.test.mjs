@@ -75,6 +75,11 @@ test("questions count without their follow-ups, and repeated events change nothi
   assert.deepEqual(room.saved, ["q1"]);
 });
 
+test("a score that is not there is none", () => {
+  const room = play([{ type: "viva.score", question_id: "q1", overall: 71 }, { type: "viva.score", question_id: "q2", overall: null }]);
+  assert.deepEqual(room.scores, { q1: 71 });
+});
+
 test("the phase moves only as it may", () => {
   const ended = play([UP, { type: "viva.ended", reason: "finished", scorecard_url: "/s" }]);
   assert.equal(ended.phase, "ended");

@@ -7,7 +7,7 @@ import { Player } from "../../../server/web/room/player.js";
 function make(latencyMs = 0) {
   const told = [];
   const sent = [];
-  const sound = { latencyMs, play: ({ number }) => told.push(["play", number]), tell: (kind, number) => told.push([kind, number]) };
+  const sound = { latencyMs, plays: true, play: ({ number }) => told.push(["play", number]), tell: (kind, number) => told.push([kind, number]) };
   const player = new Player(sound, (message) => sent.push([message.response_id, message.played_ms, message.done]));
   player.event({ type: "viva.reply", response_id: "r1", item_id: "i1", number: 1 });
   return { player, told, sent };
