@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,18 +25,21 @@ from agents.prompts import preload_prompts
 from agents.question_writer import QuestionWriter
 from interview.bank import QuestionBank, parse_bank
 from server.auth import auth_middleware
-from server.callbook import CallBook
-from server.interviewers import AgentInterviewerService
+from server.callbook import CallBook, Found
+from server.interviewers import AgentInterviewerService, OwnLine
 from server.interviews import MockInterviewService, ResponseService
 from server.metrics import Metrics
 from server.pages import page_routes, read_pages
 from server.problems import problems
 from server.providers import build_llm
+from server.realtime_turns import Voice
+from server.realtime_ws import RealtimeEndpoint
 from server.registry import CallRegistry
 from server.rest import Rest
 from server.retell_api import RetellApi
 from server.retell_ws import RetellEndpoint
 from server.settings import Settings, public_url
+from server.tokens import CallTokens
 from storage.calls import PostgresCalls
 from storage.embedded import EmbeddedPostgres
 from storage.leases import MemoryLeases
@@ -68,11 +72,16 @@ class Viva:
 
 @asynccontextmanager
 async def open_viva(
-    settings: Settings, *, llm: LLM | None = None, patience: Patience | None = None
+    settings: Settings,
+    *,
+    llm: LLM | None = None,
+    patience: Patience | None = None,
+    voice: Callable[[Found], Voice] | None = None,
 ) -> AsyncIterator[Viva]:
     """Open database, models and services; close them again in reverse order.
 
     ``llm`` replaces the chain of the settings, ``patience`` how long the interviewer waits for it.
+    ``voice`` makes the ears and the mouth of a call on our own line.
 
     Raises:
         StorageError: the database cannot be reached, or the data directory is in use.
@@ -116,7 +125,11 @@ async def open_viva(
         writer = None if isinstance(llm, OfflineLLM) else QuestionWriter(llm)
         interviews = MockInterviewService(repo, bank, writer, _now, viva.public_url)
         responses = ResponseService(repo, _now)
-        agents = AgentInterviewerService(repo, interviews, responses, retell, settings.retell_agent_id)
+        tokens = CallTokens(settings.secret or secrets.token_urlsafe(32), time.time)
+        own_line = OwnLine(tokens, viva.public_url)
+        agents = AgentInterviewerService(
+            repo, interviews, responses, retell, settings.retell_agent_id, own_line
+        )
         book = CallBook(
             calls=calls,
             interviews=interviews,
@@ -135,6 +148,9 @@ async def open_viva(
         app.router.add_get("/llm-websocket/{secret}/{call_id}/", endpoint.handle)
         app.router.add_get("/llm-websocket/{call_id}", endpoint.handle)
         app.router.add_get("/llm-websocket/{call_id}/", endpoint.handle)
+        if voice is not None:
+            realtime = RealtimeEndpoint(registry, book.find_realtime, tokens, voice)
+            app.router.add_get("/v1/realtime", realtime.handle)
         app.router.add_routes(page_routes(await asyncio.to_thread(read_pages), interviews))
         _health(viva, metrics)
         yield viva
@@ -202,10 +218,14 @@ def _health(viva: Viva, metrics: Metrics) -> None:
 
 @asynccontextmanager
 async def serving(
-    settings: Settings, *, llm: LLM | None = None, patience: Patience | None = None
+    settings: Settings,
+    *,
+    llm: LLM | None = None,
+    patience: Patience | None = None,
+    voice: Callable[[Found], Voice] | None = None,
 ) -> AsyncIterator[Viva]:
     """A bound, listening server; leaving the block drains it, bounded by ``VIVA_DRAIN_S``."""
-    async with open_viva(settings, llm=llm, patience=patience) as viva:
+    async with open_viva(settings, llm=llm, patience=patience, voice=voice) as viva:
         runner = web.AppRunner(viva.app, access_log=None, shutdown_timeout=5.0)
         await runner.setup()
         try:

@@ -1,8 +1,11 @@
-"""Interviewers, and the calls that Retell makes in their name."""
+"""Interviewers, and the calls that are held in their name, over Retell or over our own line."""
 
 from __future__ import annotations
 
 import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
@@ -12,6 +15,7 @@ from interview.model import SessionStatus
 from server.interviews import MockInterviewService, ResponseService
 from server.problems import Problem
 from server.retell_api import RetellApi, RetellError
+from server.tokens import CallTokens
 from server.views import RegisteredCall
 from storage.ports import AgentInterviewer, Duplicate, NotFound, SessionRepository, StoredSession
 
@@ -32,8 +36,21 @@ class RegisterCallDto(msgspec.Struct):
     dynamic_data: dict[str, Any] = {}
 
 
+@dataclass(frozen=True, slots=True)
+class OwnLine:
+    """What a call on our own voice line needs: its tokens, and the base of links given to people."""
+
+    tokens: CallTokens
+    public_url: Callable[[], str]
+
+    def url(self, call_id: str) -> str:
+        """The WebSocket to open for ``call_id``."""
+        scheme, _, rest = self.public_url().partition("://")
+        return f"{'wss' if scheme == 'https' else 'ws'}://{rest}/v1/realtime?call_id={call_id}"
+
+
 class AgentInterviewerService:
-    """Interviewers, and the calls that Retell makes in their name."""
+    """Interviewers, and the calls that are held in their name."""
 
     def __init__(
         self,
@@ -42,17 +59,19 @@ class AgentInterviewerService:
         responses: ResponseService,
         retell: RetellApi | None,
         default_agent_id: str | None,
+        own_line: OwnLine,
     ) -> None:
         self._repo, self._interviews, self._responses = repo, interviews, responses
-        self._retell = retell
+        self._retell, self._own_line = retell, own_line
         self._default_agent_id = default_agent_id
 
     async def interviewers(self) -> list[AgentInterviewer]:
         return await self._repo.interviewers()
 
     async def register_call(self, dto: RegisterCallDto) -> RegisteredCall:
-        """Make a Retell web call and the response row that belongs to it.
+        """Make a call and the response row that belongs to it.
 
+        ``transport`` is ``retell`` or ``realtime``; left out, it is Retell where that is configured.
         The link of an interview is open to whoever was given it: there is no owner check here.
 
         Raises:
@@ -67,16 +86,45 @@ class AgentInterviewerService:
             )
         if dto.email.strip().lower() in await self._responses.get_all_emails_by_session_id(stored.session.id):
             raise _already()
-        if dto.transport not in ("", "retell"):
-            raise Problem(
-                400, "transport_unknown", "Unknown transport", "Write retell as transport, or leave it out."
+        match dto.transport or ("retell" if self._retell is not None else "realtime"):
+            case "retell":
+                return await self._retell_call(dto, stored)
+            case "realtime":
+                return await self._own_call(dto, stored)
+            case _:
+                raise Problem(
+                    400,
+                    "transport_unknown",
+                    "Unknown transport",
+                    "Write retell or realtime as transport, or leave it out.",
+                )
+
+    async def _own_call(self, dto: RegisterCallDto, stored: StoredSession) -> RegisteredCall:
+        await self._interviewer(dto.interviewer_id or stored.interviewer_id)
+        call_id = f"call_{secrets.token_hex(16)}"
+        try:
+            response = await self._responses.create_response(
+                stored.session.id, call_id, dto.email, dto.name, "realtime"
             )
+        except Duplicate:
+            raise _already() from None
+        token, expires_at = self._own_line.tokens.issue(call_id)
+        return RegisteredCall(
+            call_id=call_id,
+            access_token=token,
+            call_url=self._own_line.url(call_id),
+            response_id=response.id,
+            transport="realtime",
+            expires_at=expires_at * 1000,
+        )
+
+    async def _retell_call(self, dto: RegisterCallDto, stored: StoredSession) -> RegisteredCall:
         if self._retell is None:
             raise Problem(
                 503,
                 "retell_not_configured",
                 "Retell is not configured",
-                "Set RETELL_API_KEY and start again.",
+                "Set RETELL_API_KEY and start again, or write realtime as transport.",
             )
         agent_id = await self._agent_id(dto.interviewer_id or stored.interviewer_id)
         try:
@@ -107,13 +155,16 @@ class AgentInterviewerService:
             expires_at=call.expires_at,
         )
 
-    async def _agent_id(self, interviewer_id: str) -> str:
+    async def _interviewer(self, interviewer_id: str) -> AgentInterviewer:
         try:
-            interviewer = await self._repo.interviewer(interviewer_id)
+            return await self._repo.interviewer(interviewer_id)
         except NotFound:
             raise Problem(
                 404, "interviewer_not_found", "No such interviewer", "Take an id from GET /v1/interviewers."
             ) from None
+
+    async def _agent_id(self, interviewer_id: str) -> str:
+        interviewer = await self._interviewer(interviewer_id)
         agent_id = interviewer.retell_agent_id or self._default_agent_id
         if not agent_id:
             raise Problem(

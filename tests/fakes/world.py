@@ -14,6 +14,8 @@ import uvloop
 
 from agents.interviewer import Patience
 from server.app import Viva, serving
+from server.callbook import Found
+from server.realtime_turns import Voice
 from server.settings import Settings
 from server.simulate.retell import RetellSimulator
 from tests.fakes.llm import ScriptedLLM
@@ -123,6 +125,7 @@ def hold(
     *,
     llm: Callable[[], ScriptedLLM] = ScriptedLLM,
     patience: Patience | None = None,
+    voice: Callable[[Found], Voice] | None = None,
     **more: Any,
 ) -> None:
     """Run ``act`` against a fresh server; afterwards nothing may be left running."""
@@ -133,7 +136,7 @@ def hold(
             settings = Settings(**given | more)
             model = llm()
             async with (
-                serving(settings, llm=model, patience=patience or Patience()) as viva,
+                serving(settings, llm=model, patience=patience or Patience(), voice=voice) as viva,
                 aiohttp.ClientSession() as http,
             ):
                 await act(World(viva, model, http))

@@ -127,7 +127,7 @@ def test_an_interviewer_needs_an_agent_and_a_server_a_key(dsn: str) -> None:
         assert rest.retell.bodies[0]["agent_id"] == "agent_own"
 
     async def no_key(rest: Rest) -> None:
-        got = await rest.post(PATH, _who(await rest.create()))
+        got = await rest.post(PATH, _who(await rest.create(), transport="retell"))
         assert got.problem() == (503, "retell_not_configured")
 
     serve(dsn, no_agent, retell_agent_id=None)
