@@ -21,6 +21,12 @@ MANIFEST: Final = "viva-model.json"
 DEADLINE_S: Final = 3600.0
 """An hour: the largest model on a slow line. What was fetched by then is kept for the next attempt."""
 DEFAULT_WHISPER: Final = "whisper-base.en"
+OPTIONAL: Final = ("preprocessor_config.json",)
+"""Files that only some of the models have."""
+READ_S: Final = 10.0
+"""Without a byte for this long, a connection is dead."""
+PAUSE_S: Final = 1.0
+"""Before a second attempt that follows one which brought nothing; the next pauses are longer."""
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _LINE: Final = 1 << 16
 
@@ -81,10 +87,14 @@ def folder_of(data_dir: Path, model: Model) -> Path:
 
 
 def is_here(data_dir: Path, model: Model) -> bool:
-    """Whether ``model`` was fetched and no file of it is missing or short. Looks at the disk."""
+    """Whether ``model`` is whole: as it was fetched, or as somebody copied it there. Looks at the disk."""
     folder = folder_of(data_dir, model)
     try:
-        files = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+        listed = (folder / MANIFEST).read_text(encoding="utf-8")
+    except OSError:
+        return all(any(folder.glob(pattern)) for pattern in model.files if pattern not in OPTIONAL)
+    try:
+        files = json.loads(listed)["files"]
         return bool(files) and all((folder / name).stat().st_size == f["size"] for name, f in files.items())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
@@ -108,6 +118,8 @@ async def pull(
     *,
     base: str | None = None,
     deadline_s: float = DEADLINE_S,
+    read_s: float = READ_S,
+    pause_s: float = PAUSE_S,
     on_progress: OnProgress = lambda done, total: None,
 ) -> Path:
     """Fetch ``model`` from the hub at ``base``, going on where an earlier attempt ended; its folder.
@@ -125,6 +137,8 @@ async def pull(
         "repo": model.repo,
         "files": model.files,
         "folder": str(folder),
+        "read_s": read_s,
+        "pause_s": pause_s,
     }
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "audio.models_fetch", json.dumps(job)),

@@ -30,12 +30,9 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from audio.models import MANIFEST
+from audio.models import MANIFEST, OPTIONAL
 
-READ_S: Final = 10.0
-"""Without a byte for this long, a connection is dead."""
 ATTEMPTS: Final = 4
-PAUSE_S: Final = 1.0
 _CHUNK: Final = 1 << 18
 _SPARE: Final = 64 << 20
 _MAX_LISTING: Final = 4 << 20
@@ -50,6 +47,8 @@ class Job(msgspec.Struct):
     repo: str
     files: list[str]
     folder: str
+    read_s: float
+    pause_s: float
 
 
 class _Lfs(msgspec.Struct):
@@ -124,7 +123,7 @@ def _chosen(job: Job, listed: list[File]) -> list[File]:
     for pattern in job.files:
         found = [f for f in listed if f.type == "file" and fnmatch.fnmatchcase(f.path, pattern)]
         chosen |= {f.path: f for f in found if os.path.basename(f.path) == f.path}
-        if not found and pattern != "preprocessor_config.json":  # only the larger models have that one
+        if not found and pattern not in OPTIONAL:
             raise Trouble(f"{_host(job)} has no file {pattern} in {job.repo}: check VIVA_MODELS_URL")
     return sorted(chosen.values(), key=lambda file: file.size)
 
@@ -166,7 +165,7 @@ def _get(job: Job, revision: str, file: File, parts: Path, before: int, total: i
         attempt = 0 if _size(part) > have else attempt + 1
         if attempt >= ATTEMPTS:
             raise Trouble(f"{_unreachable(job, why)}; what is here is kept for the next attempt")
-        time.sleep(PAUSE_S * attempt)
+        time.sleep(job.pause_s * attempt)
     if not _fits(part, file):
         part.unlink()
         raise Trouble(f"{file.path} arrived damaged (its checksum is wrong) and was thrown away: try again")
@@ -209,7 +208,7 @@ def _settle(job: Job, revision: str, files: list[File], parts: Path, folder: Pat
 
 def _open(job: Job, url: str, have: int = 0) -> Any:
     headers = {"User-Agent": "viva"} | ({"Range": f"bytes={have}-"} if have else {})
-    return urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=READ_S)
+    return urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=job.read_s)
 
 
 def _fits(path: Path, file: File) -> bool:
@@ -242,12 +241,12 @@ def _unreachable(job: Job, error: Exception) -> str:
     if isinstance(error, urllib.error.HTTPError):
         why = f"answers with status {error.code}"
     elif isinstance(error, TimeoutError) or isinstance(getattr(error, "reason", None), TimeoutError):
-        why = f"accepts the connection and is silent for {READ_S:g} s"
+        why = f"accepts the connection and is silent for {job.read_s:g} s"
     else:
         why = f"cannot be reached ({type(getattr(error, 'reason', None) or error).__name__})"
     return (
         f"{_host(job)} {why}: check the network and proxy, set VIVA_MODELS_URL to a mirror, "
-        f"or put the files of {job.repo} into a folder and set VIVA_WHISPER_MODEL to it"
+        f"or copy the files of {job.repo} into {job.folder} yourself"
     )
 
 

@@ -44,7 +44,7 @@ class ElevenLabsSTT(HttpSTT):
         base: str = DEFAULT_BASE,
         timeout: aiohttp.ClientTimeout = DEFAULT_TIMEOUT,
     ) -> None:
-        super().__init__(session, "elevenlabs", f"ElevenLabs {model}", timeout)
+        super().__init__(session, "elevenlabs", "ElevenLabs Scribe", timeout)
         self._url = f"{base.rstrip('/')}/v1/speech-to-text"
         self._headers = {"xi-api-key": api_key}
         self._model = model

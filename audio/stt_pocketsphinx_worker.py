@@ -14,8 +14,7 @@ def load(_: dict[str, Any]) -> tuple[Handler, str]:
         import pocketsphinx
     except ImportError:
         raise WorkerError("not installed: pip install pocketsphinx", "missing") from None
-    # Without its second search the end of a segment costs a sixth, and the words differ rarely.
-    decoder = pocketsphinx.Decoder(loglevel="FATAL", fwdflat=False)
+    decoder = pocketsphinx.Decoder(loglevel="FATAL")
     return _Segments(decoder).handle, "en-US"
 
 

@@ -6,7 +6,8 @@ import asyncio
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from server.settings import Settings
+from server.settings import Settings, SettingsError
+from server.stt_providers import choose_stt
 from storage.ports import StorageError
 from storage.wire import connect
 
@@ -26,6 +27,7 @@ async def examine(settings: Settings) -> list[Finding]:
     return [
         await _database(settings),
         _llm(settings),
+        await asyncio.to_thread(_stt, settings),
         _retell(settings),
         Finding(
             "redis", True, "configured" if settings.redis_url else "not set: leases stay in this process"
@@ -57,6 +59,14 @@ def _llm(settings: Settings) -> Finding:
         return Finding("llm", True, "offline: rules over the question bank, no model; set VIVA_LLM for one")
     rest = "" if "offline" in settings.llm else "; then the interviewer's own fixed words"
     return Finding("llm", True, f"{chain}{rest}")
+
+
+def _stt(settings: Settings) -> Finding:
+    try:
+        choice = choose_stt(settings)
+    except SettingsError as wrong:
+        return Finding("stt", False, str(wrong))
+    return Finding("stt", True, choice.line())
 
 
 def _retell(settings: Settings) -> Finding:
