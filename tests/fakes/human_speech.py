@@ -66,4 +66,5 @@ def join(*pieces: Pcm) -> Pcm:
 def in_room(samples: Pcm, level: float = 15.0) -> Pcm:
     """``samples`` over the quiet hiss of a room."""
     loud = samples.astype(np.int32) + hiss(len(samples) * 1000 / RATE, level)[: len(samples)]
-    return np.clip(loud, -32768, 32767).astype(np.int16)
+    clipped: Pcm = np.clip(loud, -32768, 32767).astype(np.int16)
+    return clipped
