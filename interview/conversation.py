@@ -6,8 +6,10 @@ so that a scribe can store it at its own pace: what waits is bounded by the leng
 
 from __future__ import annotations
 
+from bisect import bisect_right, insort
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from interview.delivery import Spoken
 from interview.events import Prompting, Speaker, TurnId, Utterance
@@ -71,6 +73,10 @@ class _Reply:
     question_before: str | None
 
 
+_KEPT_REPLIES: Final = 4
+"""Moves that can still be taken back; the far side's news of older ones changes words only."""
+
+
 class Conversation:
     """The transcript by turn and speaker, the flow's progress, and what of both is not stored yet."""
 
@@ -87,6 +93,9 @@ class Conversation:
         self.wishes, self.questions, self.name = wishes, tuple(questions), name
         self.progress = progress or Progress()
         self._said: dict[tuple[TurnId, Speaker], Said] = {(s.turn, s.speaker): s for s in said}
+        self._order = sorted(self._said, key=_place)
+        self._in_order: tuple[Said, ...] | None = None
+        self._matched: list[tuple[str, TurnId, bool]] = []
         self._replies: dict[TurnId, _Reply] = {}
         self._question_id = next((s.question_id for s in reversed(said) if s.question_id), None)
         self._changed: set[tuple[TurnId, Speaker]] = set()
@@ -101,11 +110,13 @@ class Conversation:
     @property
     def said(self) -> tuple[Said, ...]:
         """In the order of the call: in a turn the candidate speaks before the reply."""
-        return tuple(self._said[key] for key in sorted(self._said, key=lambda k: (k[0], k[1] != "candidate")))
+        if self._in_order is None:
+            self._in_order = tuple(self._said[key] for key in self._order)
+        return self._in_order
 
     @property
     def last_turn(self) -> TurnId:
-        return max((turn for turn, _ in self._said), default=TurnId(-1))
+        return self._order[-1][0] if self._order else TurnId(-1)
 
     @property
     def greeted(self) -> bool:
@@ -129,8 +140,8 @@ class Conversation:
 
     def unanswered(self) -> Said | None:
         """The candidate's last words, when no reply to them is on record."""
-        said = self.said
-        return said[-1] if said and said[-1].speaker is Speaker.CANDIDATE else None
+        last = self._said[self._order[-1]] if self._order else None
+        return last if last and last.speaker is Speaker.CANDIDATE else None
 
     def decide(self, because: Prompting, text: str, left_s: float, max_probes: int) -> Directive:
         directive = decide(self.questions, self.progress, because, text, left_s, max_probes)
@@ -151,6 +162,8 @@ class Conversation:
     def begin_reply(self, turn: TurnId, directive: Directive, settled: Settled) -> None:
         """The first words of the reply are out: the move is made."""
         self._replies[turn] = _Reply(turn, directive, settled, self.progress, self._question_id)
+        if len(self._replies) > _KEPT_REPLIES:
+            del self._replies[next(iter(self._replies))]
         self.progress = commit(self.progress, directive, settled)
         self._moved = True
         if settled.step is Step.NUDGE:
@@ -185,8 +198,10 @@ class Conversation:
         old = self._said.get(key)
         if old and old.text == text and spoken in (None, old.spoken):
             return
+        self._in_order = None
         if not text:
             if self._said.pop(key, None):
+                self._order.remove(key)
                 self._changed.discard(key)
                 self._removed.add(key)
             return
@@ -201,6 +216,8 @@ class Conversation:
             question = self._question_id
             reply = self._replies.get(turn)
             persona = reply.settled.asked.persona if reply and reply.settled.asked else self.persona
+        if old is None:
+            insort(self._order, key, key=_place)
         self._said[key] = Said(
             turn, speaker, text, persona, question, spoken or (old.spoken if old else None)
         )
@@ -232,25 +249,43 @@ class Conversation:
 
         Each of its interviewer items is matched, in order, to the next turns of ours that begin with the
         same words; ours are then cut to it. Turns that were skipped over were never heard. What comes
-        after the last item is unheard so far; an item that is none of ours proves nothing.
+        after the last item is unheard so far; an item that is none of ours proves nothing. Items that
+        have not changed since the last time are not matched again, so that a long call costs no more.
         """
         self._heard = tuple(utterances)
-        ours = [s for s in self.said if s.speaker is Speaker.INTERVIEWER]
-        place, unsure = 0, not utterances
-        for item in _interviewer_items(utterances):
-            rest, unsure = item, False
-            while rest:
-                found = next((n for n in range(place, len(ours)) if _begins(ours[n].text, rest)), None)
-                if found is None:
-                    unsure = rest is item
-                    break
-                for skipped in ours[place:found]:
-                    self._unheard(skipped, "")
-                place = found + 1
-                heard, rest = _split_after(rest, len(words_of(ours[found].text)))
-                if not rest and len(words_of(heard)) < len(words_of(ours[found].text)):
-                    self._unheard(ours[found], heard)
-        return set() if unsure else {s.turn for s in ours[place:]}
+        items = _interviewer_items(utterances)
+        same = 0
+        while same < len(self._matched) and same < len(items) and self._matched[same][0] == items[same]:
+            same += 1
+        del self._matched[same:]
+        last = self._matched[-1][1] if self._matched else TurnId(-1)
+        for item in items[same:]:
+            last, unsure = self._match(item, last)
+            self._matched.append((item, last, unsure))
+        unsure = self._matched[-1][2] if self._matched else not utterances
+        return set() if unsure else {s.turn for s in self._ours_after(last)}
+
+    def _ours_after(self, turn: TurnId) -> list[Said]:
+        start = bisect_right(self._order, (turn, 1), key=_place)
+        return [self._said[key] for key in self._order[start:] if key[1] is Speaker.INTERVIEWER]
+
+    def _match(self, item: str, last: TurnId) -> tuple[TurnId, bool]:
+        """The last of our turns that ``item`` holds; True instead when it is none of those after ``last``."""
+        rest = item
+        while rest:
+            ours = self._ours_after(last)
+            found = next((n for n, mine in enumerate(ours) if _begins(mine.text, rest)), None)
+            if found is None:
+                return last, rest is item
+            for skipped in ours[:found]:
+                self._unheard(skipped, "")
+            mine, last = ours[found], ours[found].turn
+            if mine.text == rest:
+                break
+            heard, rest = _split_after(rest, len(words_of(mine.text)))
+            if not rest and len(words_of(heard)) < len(words_of(mine.text)):
+                self._unheard(mine, heard)
+        return last, False
 
     def _unheard(self, said: Said, heard: str) -> None:
         if said.text == heard:
@@ -300,6 +335,11 @@ class Conversation:
         self._changed |= {(s.turn, s.speaker) for s in changes.said if (s.turn, s.speaker) in self._said}
         self._removed |= {key for key in changes.removed if key not in self._said}
         self._moved = True
+
+
+def _place(key: tuple[TurnId, Speaker]) -> tuple[TurnId, int]:
+    """In a turn the candidate speaks before the reply."""
+    return key[0], int(key[1] is Speaker.INTERVIEWER)
 
 
 def _interviewer_items(utterances: Sequence[Utterance]) -> list[str]:

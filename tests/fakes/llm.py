@@ -1,4 +1,4 @@
-"""A language model that follows a script of time: pieces, gates, failures, silence; nothing sleeps."""
+"""A language model that follows a script of time: pieces, gates, pauses, failures, silence."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ import msgspec
 from agents.llm import Completion, LlmEmpty, LlmError, Prompt
 from agents.llm_offline import OfflineLLM
 
-Step = str | asyncio.Event | LlmError
-"""A piece of text; a gate to wait at (one that nobody sets is a model that hangs); a failure."""
+Step = str | float | asyncio.Event | LlmError
+"""A piece of text; a pause in seconds (for virtual time); a gate to wait at; a failure.
+
+A gate that nobody sets is a model that hangs.
+"""
 Script = Sequence[Step]
 Rule = Callable[[Prompt], Script]
 
@@ -26,11 +29,17 @@ def move(step: str, about: str = "") -> str:
 
 @dataclass(slots=True)
 class Stream:
-    """What became of one request. ``aborted``: its owner closed or cancelled it before its end."""
+    """What became of one request. ``aborted``: its owner closed or cancelled it before its end.
+
+    ``began`` and ``ended`` are times of the loop; ``pieces`` counts what was taken.
+    """
 
     prompt: Prompt
+    began: float
+    ended: float | None = None
     live: bool = True
     aborted: bool = False
+    pieces: int = 0
 
 
 class ScriptedLLM:
@@ -47,6 +56,7 @@ class ScriptedLLM:
         self._offline = OfflineLLM()
         self._changed = asyncio.Event()
         self.streams: list[Stream] = []
+        self.closes_in_s = 0.0  # how long a stream takes to end, however it ends
         self.most_live = 0
         self.closed = False
 
@@ -71,20 +81,25 @@ class ScriptedLLM:
         await self.until(lambda: self.live == 0)
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[str, None]:
-        seen = Stream(prompt)
+        loop = asyncio.get_running_loop()
+        seen = Stream(prompt, loop.time())
         self.streams.append(seen)
         self.most_live = max(self.most_live, self.live)
         self._changed.set()
         try:
             async with aclosing(self._play(prompt)) as pieces:
                 async for piece in pieces:
+                    seen.pieces += 1
                     yield piece
         except (GeneratorExit, asyncio.CancelledError):
             seen.aborted = True
             raise
         finally:
-            seen.live = False
-            self._changed.set()
+            try:
+                await asyncio.sleep(self.closes_in_s)
+            finally:
+                seen.live, seen.ended = False, loop.time()
+                self._changed.set()
 
     async def _play(self, prompt: Prompt) -> AsyncGenerator[str, None]:
         if self._scripts:
@@ -99,6 +114,8 @@ class ScriptedLLM:
                 case str():
                     spoke = True
                     yield step
+                case float():
+                    await asyncio.sleep(step)
                 case asyncio.Event():
                     await step.wait()
                 case LlmError():
