@@ -27,7 +27,8 @@ _IRREGULAR: Final = {
     "spoken": "speak", "understood": "understand", "lost": "lose", "won": "win", "dealt": "deal",
     "people": "person", "children": "child", "criteria": "criterion", "analyses": "analys",
     "argued": "argument", "argue": "argument", "arguing": "argument", "failure": "fail", "failures": "fail",
-    "disagreed": "disagree", "data": "data", "queries": "query", "dying": "die", "ties": "tie", "indices": "index",
+    "disagreed": "disagree",
+    "data": "data", "queries": "query", "dying": "die", "ties": "tie", "indices": "index",
 }  # fmt: skip
 
 

@@ -38,6 +38,13 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true")
     doctor.set_defaults(run=_doctor)
     _add_models(commands.add_parser("models", help="the models for local speech: list, fetch"))
+    calibrate = commands.add_parser("calibrate", help="score a labelled set of answers, report agreement")
+    calibrate.add_argument(
+        "file", type=Path, metavar="FILE.jsonl", help="one answer a line, see docs/scoring.md"
+    )
+    calibrate.add_argument("--samples", type=_samples, default=3, help="readings of each answer (1 to 15)")
+    calibrate.add_argument("--json", action="store_true", help="print predictions and agreement as JSON")
+    calibrate.set_defaults(run=_calibrate)
     simulate = commands.add_parser("simulate", help="play the other side of a call")
     kinds = simulate.add_subparsers(required=True, metavar="KIND")
     retell = kinds.add_parser("retell", help="play Retell, in text, against a running server")
@@ -159,6 +166,23 @@ def _models_pull(arguments: argparse.Namespace) -> int:
     return _run(
         pull_model(_settings(), arguments.name, deadline_s=arguments.minutes * 60, json_out=arguments.json)
     )
+
+
+def _samples(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 15:
+        raise argparse.ArgumentTypeError("must be 1 to 15")
+    return number
+
+
+def _calibrate(arguments: argparse.Namespace) -> int:
+    from server.calibrate import CalibrationError, calibrate, read_file
+
+    try:
+        rows = read_file(arguments.file)
+    except CalibrationError as wrong:
+        return _say(str(wrong))
+    return _run(calibrate(_settings(), rows, arguments.samples, arguments.json))
 
 
 def _simulate_retell(arguments: argparse.Namespace) -> int:
