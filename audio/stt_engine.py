@@ -126,6 +126,7 @@ class EnginePool:
         self._free = asyncio.Semaphore(size)
         self._idle: list[Engine] = []
         self._all: set[Engine] = set()
+        self._loading: list[asyncio.Task[Engine]] = []
         self._queued = 0
         self._rest_until = 0.0
         self._closed = False
@@ -162,6 +163,10 @@ class EnginePool:
 
     async def aclose(self) -> None:
         self._closed = True
+        for task in self._loading:
+            task.cancel()
+        await asyncio.gather(*self._loading, return_exceptions=True)
+        self._loading.clear()
         for engine in tuple(self._all):
             await engine.kill()
         self._all.clear()
@@ -177,7 +182,7 @@ class EnginePool:
         finally:
             self._queued -= 1
         try:
-            engine = self._idle.pop() if self._idle else await self._start()
+            engine = self._idle.pop() if self._idle else await self._started()
             try:
                 yield engine
             finally:
@@ -187,6 +192,15 @@ class EnginePool:
                     self._all.discard(engine)
         finally:
             self._free.release()
+
+    async def _started(self) -> Engine:
+        """A new engine. One that takes longer than its asker waits goes on loading, for the next to take."""
+        task = self._loading.pop() if self._loading else asyncio.create_task(self._start())
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            self._loading.append(task)
+            raise
 
     async def _start(self) -> Engine:
         if self._closed:

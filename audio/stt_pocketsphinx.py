@@ -26,7 +26,8 @@ class PocketsphinxSTT:
     What is pushed meanwhile is kept, so waiting costs time, never words.
     """
 
-    def __init__(self, *, decoders: int = 2) -> None:
+    def __init__(self, *, decoders: int = 2, max_segment_s: float = MAX_SEGMENT_S) -> None:
+        self._max_segment_s = max_segment_s
         self._pool = EnginePool(NAME, "audio.stt_pocketsphinx_worker", {}, size=decoders)
 
     @property
@@ -41,7 +42,7 @@ class PocketsphinxSTT:
         if primary(language) != "en":
             raise SttRefused(NAME, f"it knows English only, not {language}")
         await self._pool.warm()
-        return PocketsphinxStream(self._pool, on_partial)
+        return PocketsphinxStream(self._pool, on_partial, max_segment_s=self._max_segment_s)
 
     async def aclose(self) -> None:
         await self._pool.aclose()
@@ -60,9 +61,7 @@ class _Segment:
 class PocketsphinxStream:
     """Recognition for one call; a task per segment feeds a decoder as the sound comes."""
 
-    def __init__(
-        self, pool: EnginePool, on_partial: OnPartial, *, max_segment_s: float = MAX_SEGMENT_S
-    ) -> None:
+    def __init__(self, pool: EnginePool, on_partial: OnPartial, *, max_segment_s: float) -> None:
         self._pool, self._on_partial = pool, on_partial
         self._most = bytes_of(max_segment_s * 1000, EAR_RATE)
         self._segment = _Segment()

@@ -85,6 +85,21 @@ async def build_stt(settings: Settings, session: aiohttp.ClientSession) -> tuple
     return SwitchingSTT(_build(choice, settings, session)), choice
 
 
+async def warm_up(stt: SwitchingSTT, choice: SttChoice) -> SttChoice:
+    """Start the recogniser before anybody speaks; where Whisper does not start, fall back and say so.
+
+    Returns the choice that holds then. For the composition root to run in a task before `pull_in_background`.
+    """
+    try:
+        await (await stt.open("en", _unheard)).aclose()
+    except SttError as trouble:
+        log.warning("the recogniser does not start", stt=choice.name, why=trouble.why)
+        if choice.name == "whisper":
+            stt.change_to(PocketsphinxSTT())
+            return SttChoice("pocketsphinx", POCKETSPHINX_NOTE, f"Whisper does not start: {trouble.why}")
+    return choice
+
+
 async def pull_in_background(
     settings: Settings,
     stt: SwitchingSTT,
@@ -106,7 +121,7 @@ async def pull_in_background(
         whisper = WhisperSTT(folder, threads=THREADS)
         try:
             # Loaded once before anybody depends on it, so that a call never waits for it.
-            await (await whisper.open("en", lambda text: None)).aclose()
+            await (await whisper.open("en", _unheard)).aclose()
         except BaseException:
             await whisper.aclose()
             raise
@@ -118,6 +133,10 @@ async def pull_in_background(
     stt.change_to(whisper)
     log.info("calls that begin now are heard by the fetched model", stt=stt.name, note=stt.note)
     return SttChoice("whisper", stt.note, "its model was fetched", folder=folder)
+
+
+def _unheard(text: str) -> None:
+    """Captions while nobody speaks."""
 
 
 def _whisper_folder(settings: Settings) -> Path | None:

@@ -33,6 +33,17 @@ def spoken(text: str = SENTENCE) -> bytes:
             return pcm
 
 
+def children(module: str) -> list[int]:
+    """The processes that run ``python -m module`` for this one."""
+    found = []
+    for listed in Path("/proc/self/task").glob("*/children"):
+        for pid in listed.read_text(encoding="ascii").split():
+            words = Path("/proc", pid, "cmdline").read_bytes().split(b"\0")
+            if module.encode() in words:
+                found.append(int(pid))
+    return found
+
+
 @contextmanager
 def lasting(stt: STT) -> Iterator[asyncio.Runner]:
     """A loop on which ``stt`` lives for several tests, so that its model is loaded once."""

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import Iterator
 
 import pytest
 
+from audio.stt import SttRefused
 from audio.stt_pocketsphinx import PocketsphinxSTT
 from audio.stt_switch import SwitchingSTT
 from audio.stt_whisper import WhisperSTT
-from tests.audio.local_engines import lasting, spoken
+from tests.audio.local_engines import SENTENCE, children, lasting, spoken
 from tests.audio.stt_contract import CHECKS, Check, hear, run_check
 from tests.fakes.stt_cases import CASES, NOISE, Case
 from tests.fakes.tiny_whisper import make_tiny_whisper
 from tests.fakes.vendors import run
 
+WORKER = "audio.stt_pocketsphinx_worker"
 every_check = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 
 
@@ -65,3 +69,53 @@ def test_whisper_gives_every_word_a_time_and_a_confidence(
     assert len(heard.words) > 1
     assert all(word.confidence is not None for word in heard.words)
     assert heard.confidence is not None
+
+
+def test_pocketsphinx_captions_a_sentence_while_it_is_spoken(
+    sphinx: tuple[asyncio.Runner, PocketsphinxSTT],
+) -> None:
+    runner, stt = sphinx
+    speech = spoken(SENTENCE)
+    heard, partials = runner.run(hear(stt, speech))
+    assert len(set(heard.text.split()) & set(SENTENCE.split())) >= 8
+    assert [word.text for word in heard.words] == heard.text.split()
+    assert heard.words[-1].end_s > 0.8 * len(speech) / 32000
+    assert len(partials) >= 2
+    assert len(partials[0]) < len(heard.text)
+
+
+def test_pocketsphinx_hears_again_what_a_killed_decoder_had() -> None:
+    others = children(WORKER)
+
+    async def go() -> str:
+        stt = PocketsphinxSTT(decoders=1)
+        captioned = asyncio.Event()
+        speech = spoken(SENTENCE)
+        stream = await stt.open("en", lambda text: captioned.set())
+        await stream.push(speech[: len(speech) // 2])
+        await captioned.wait()
+        (decoder,) = set(await asyncio.to_thread(children, WORKER)) - set(others)
+        os.kill(decoder, signal.SIGKILL)
+        await stream.push(speech[len(speech) // 2 :])
+        heard = await stream.commit()
+        await stream.aclose()
+        await stt.aclose()
+        return heard.text
+
+    assert len(set(run(go()).split()) & set(SENTENCE.split())) >= 8
+
+
+def test_pocketsphinx_refuses_a_segment_without_end() -> None:
+    async def go() -> None:
+        stt = PocketsphinxSTT(max_segment_s=2.0)
+        stream = await stt.open("en", lambda text: None)
+        for _ in range(5):
+            await stream.push(NOISE)
+        with pytest.raises(SttRefused, match="too long"):
+            await stream.commit()
+        await stream.push(spoken("hello world"))
+        assert (await stream.commit()).text == "hello world"
+        await stream.aclose()
+        await stt.aclose()
+
+    run(go())

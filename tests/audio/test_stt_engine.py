@@ -166,16 +166,31 @@ def test_no_more_than_its_size_run_and_a_long_queue_is_refused(tmp_path: Path) -
     run(go())
 
 
-def test_a_start_that_is_cancelled_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("steps", range(1, 8))
+def test_a_load_outlives_its_asker_and_is_not_done_twice(tmp_path: Path, steps: int) -> None:
     async def go() -> None:
-        async with pool_of(tmp_path, "hangs-loading") as pool:
+        async with pool_of(tmp_path, "works dies-loading") as pool:
             task = asyncio.create_task(pool.warm())
-            for _ in range(3):
+            for _ in range(steps):
                 await asyncio.sleep(0)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            assert pool.pids == ()
+            assert await pool.run(hear) == "8 bytes"
+            assert len(pool.pids) == 1
+
+    run(go())
+
+
+def test_closing_while_loading_leaves_nothing(tmp_path: Path) -> None:
+    async def go() -> None:
+        async with pool_of(tmp_path, "hangs-loading") as pool:
+            task = asyncio.create_task(pool.warm())
+            while not pool.pids:  # noqa: ASYNC110 - no event tells that a process has started
+                await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
 
     run(go())
 

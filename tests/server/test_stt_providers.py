@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from structlog.testing import capture_logs
 from audio.models import DEFAULT_WHISPER, folder_of, model_named
 from server.doctor import examine
 from server.settings import Settings, SettingsError
-from server.stt_providers import SttChoice, build_stt, choose_stt, pull_in_background
+from server.stt_providers import SttChoice, build_stt, choose_stt, pull_in_background, warm_up
 from tests.audio.local_engines import spoken
 from tests.audio.stt_contract import hear
 from tests.fakes.hub import Hub, silent_hub
@@ -181,6 +182,27 @@ def test_a_model_that_does_not_arrive_is_one_clear_line(tmp_path: Path, kind: st
                 await go(url)
 
     run(with_hub())
+
+
+def test_whisper_that_does_not_start_gives_way(tmp_path: Path) -> None:
+    model = make_tiny_whisper(tmp_path / "mine")
+    speech = spoken("hello world")
+
+    async def go() -> list[SttChoice]:
+        async with aiohttp.ClientSession() as session:
+            stt, choice = await build_stt(Settings(whisper_model=model), session)
+            assert await warm_up(stt, choice) is choice
+            await stt.aclose()
+            os.truncate(model / "model.bin", 1000)
+            stt, choice = await build_stt(Settings(whisper_model=model), session)
+            later = await warm_up(stt, choice)
+            assert (await hear(stt, speech))[0].text == "hello world"
+            await stt.aclose()
+            return [choice, later]
+
+    choice, later = run(go())
+    assert (choice.name, later.name) == ("whisper", "pocketsphinx")
+    assert "cannot be loaded" in later.why
 
 
 def test_nothing_is_fetched_where_nothing_is_wanted(tmp_path: Path) -> None:
