@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from agents import offline_analyst
+from agents import offline_analyst, offline_coach
 from agents.llm import Completion, LlmRefused, Prompt
 from agents.offline_judge import judge
 from interview.flow import Step
@@ -32,7 +32,8 @@ class OfflineLLM:
     def __init__(self) -> None:
         self._tasks: dict[str, Callable[[Mapping[str, Any]], str]] = {
             "interviewer.reply": _interviewer,
-            "coach.live": _coach,
+            "coach.live": offline_coach.cue,
+            "coach.feedback": offline_coach.feedback,
             "evaluator.score": judge,
             "scenario.scene": lambda facts: str(facts["scene"]),
             "analyst.summary": offline_analyst.summary,
@@ -82,21 +83,3 @@ def _interviewer(facts: Mapping[str, Any]) -> str:
 def _line(step: Step, answered: bool, about: str) -> str:
     head = msgspec.json.encode({"move": step.value, "answered": answered, "about": about}).decode()
     return f"{head}\n"
-
-
-def _coach(facts: Mapping[str, Any]) -> str:
-    """The first part of situation, task, action, result that the answer lacks."""
-    text = f" {str(facts['answer']).lower()} "
-    parts = (
-        ((" when ", " while ", " at ", " our team", " project"), "Set the scene first: where was this?"),
-        (
-            (" had to", " goal", " needed", " asked me", " my task"),
-            "Say what your task was, in one sentence.",
-        ),
-        ((" i ",), "Say I rather than we for the steps that were yours."),
-        ((" result", " so that", " reduced", " increased", " percent", " saved"), "End with a result."),
-    )
-    for signs, cue in parts:
-        if not any(sign in text for sign in signs):
-            return cue
-    return "Name the result earlier, then stop: about ninety seconds is enough."

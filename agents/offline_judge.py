@@ -146,7 +146,7 @@ def relevance(holding: Holding, expected: Expected, kind: Kind) -> Fit:
     masses: dict[str, dict[str, float]] = {}
     touched = 0
     for part in parts:
-        found = topics_of(part.sentence.text)
+        found = part.topics
         spread = Counter(root for roots in found.values() for root in roots)
         touching = 0.0
         for topic, roots in found.items():

@@ -180,7 +180,8 @@ _LEARNT: Final = _any(
     r"(?:do|done) (?:it )?differently", r"ever since", r"taught me",
     r"from then on", r"looking back", r"in hindsight", r"takeaway", r"i now", r"these days i",
     r"today i", r"after that i always",
-    r"changed (?:how|the way) i", r"i would (?:start|do|ask|involve|write|test)",
+    r"changed (?:how|the way) i",
+    r"i would (?:have )?(?:start|do|done|ask|cut|involve)\w* (?:\w+ ){0,5}(?:earlier|sooner|differently)",
 )  # fmt: skip
 _EXAMPLE: Final = _any(
     r"for example", r"for instance", r"such as", r"e\.g", r"say", r"imagine", r"like when", r"in one case"
@@ -248,6 +249,7 @@ class Part:
     entities: set[str] = field(default_factory=set)
     actions: set[str] = field(default_factory=set)
     cues: dict[str, set[str]] = field(default_factory=dict)
+    topics: dict[str, set[str]] = field(default_factory=dict)
 
     @property
     def hard(self) -> float:
@@ -287,45 +289,60 @@ def words_in(text: str) -> list[str]:
     return [match.group() for match in _WORD.finditer(_PLACEHOLDER.sub(" ", text))]
 
 
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """Where the words of `TOPICS` are found; each says of a topic whether the word is one of its keys."""
+
+    stems: dict[str, dict[str, bool]]
+    prefixes: dict[str, list[tuple[str, str, bool]]]
+    phrases: dict[str, dict[str, bool]]
+
+
 @cache
-def _index() -> tuple[
-    dict[str, dict[str, bool]], dict[str, list[tuple[str, str, bool]]], list[tuple[str, str, bool]]
-]:
-    """stem -> {topic: is key}; three letters -> [(prefix, topic, is key)]; [(phrase, topic, is key)]."""
-    stems: dict[str, dict[str, bool]] = {}
-    prefixes: dict[str, list[tuple[str, str, bool]]] = {}
-    phrases: list[tuple[str, str, bool]] = []
+def _index() -> _Index:
+    """Prefixes are filed under their first three letters."""
+    index = _Index({}, {}, {})
     for topic, halves in TOPICS.items():
         for is_key, half in zip((True, False), halves, strict=True):
             for entry in half.split():
-                if "_" in entry:
-                    phrases.append((entry.replace("_", " "), topic, is_key))
-                elif entry.endswith("*"):
-                    prefixes.setdefault(entry[:3], []).append((entry[:-1], topic, is_key))
-                else:
-                    known = stems.setdefault(stem(entry), {})
-                    known[topic] = known.get(topic, False) or is_key
-    return stems, prefixes, phrases
+                if entry.endswith("*") and "_" not in entry:
+                    index.prefixes.setdefault(entry[:3], []).append((entry[:-1], topic, is_key))
+                    continue
+                phrase = entry.rstrip("*").replace("_", " ")
+                known = (
+                    index.phrases.setdefault(phrase, {})
+                    if "_" in entry
+                    else index.stems.setdefault(stem(entry), {})
+                )
+                known[topic] = known.get(topic, False) or is_key
+    return index
+
+
+@cache
+def _phrases() -> re.Pattern[str]:
+    longest_first = sorted(_index().phrases, key=len, reverse=True)
+    return re.compile(rf" ({'|'.join(map(re.escape, longest_first))})")
 
 
 def topics_of(text: str, keys_only: bool = False) -> dict[str, set[str]]:
     """topic -> the stems of ``text`` that belong to it; the words of a phrase belong to the phrase alone."""
-    stems, prefixes, phrases = _index()
+    index = _index()
     found: dict[str, set[str]] = {}
     lowered = f" {' '.join(word.lower().replace('’', chr(39)) for word in words_in(text))} "
     used: set[str] = set()
-    for phrase, topic, is_key in phrases:
-        if (is_key or not keys_only) and f" {phrase}" in lowered:
-            found.setdefault(topic, set()).add(phrase)
-            used.add(phrase)
+    for match in _phrases().finditer(lowered):
+        for topic, is_key in index.phrases[match.group(1)].items():
+            if is_key or not keys_only:
+                found.setdefault(topic, set()).add(match.group(1))
+                used.add(match.group(1))
     for phrase in used if keys_only else ():
         lowered = lowered.replace(f" {phrase}", " ")
     for word in set(lowered.split()):
         root = stem(word)
-        for topic, is_key in stems.get(root, {}).items():
+        for topic, is_key in index.stems.get(root, {}).items():
             if is_key or not keys_only:
                 found.setdefault(topic, set()).add(root)
-        for prefix, topic, is_key in prefixes.get(word[:3], ()):
+        for prefix, topic, is_key in index.prefixes.get(word[:3], ()):
             if word.startswith(prefix) and (is_key or not keys_only):
                 found.setdefault(topic, set()).add(root)
     return found
@@ -426,7 +443,8 @@ def _part(sentence: Sentence, expected: Expected) -> Part:
             part.topical.add(root)
         else:
             part.terms.add(root)
-    for topic, roots in topics_of(plain).items():
+    part.topics = topics_of(plain)
+    for topic, roots in part.topics.items():
         if topic in expected.topics:
             part.topical |= roots
     part.topical |= part.stems & expected.own

@@ -17,6 +17,7 @@ from interview.judging_text import FUNCTION_WORDS, to_the_judge
 REMOVED: Final = "[removed]"
 """Stands on a line of its own, so that nothing before and after it reads as one sentence."""
 _TOKEN: Final = re.compile(r"[^\W_]+(?:['’‘ʼ][^\W_]+)*")
+_APOSTROPHES: Final = str.maketrans("", "", "'’‘ʼ")
 _GAP: Final = re.compile(r"\.{3,}|…|\[\.\.\.\]")
 _CONTACT: Final = (
     (
@@ -121,7 +122,7 @@ def _name_patterns(names: Iterable[str]) -> list[re.Pattern[str]]:
 
 def tokens(text: str) -> list[tuple[str, int, int]]:
     """(word in lower case without apostrophes, start, end) for each word."""
-    return [(re.sub(r"['’‘ʼ]", "", m.group()).casefold(), m.start(), m.end()) for m in _TOKEN.finditer(text)]
+    return [(m.group().translate(_APOSTROPHES).casefold(), m.start(), m.end()) for m in _TOKEN.finditer(text)]
 
 
 def locate(claim: str, text: str) -> list[tuple[int, int]]:
@@ -130,7 +131,10 @@ def locate(claim: str, text: str) -> list[tuple[int, int]]:
     A claim with gaps ("we … measured") is found part by part, each of two words at least; one part that
     is not there makes the whole claim unfounded.
     """
-    spoken = tokens(text)
+    return _locate(claim, tokens(text))
+
+
+def _locate(claim: str, spoken: Sequence[tuple[str, int, int]]) -> list[tuple[int, int]]:
     parts = [[word for word, _, _ in tokens(part)] for part in _GAP.split(claim)]
     parts = [part for part in parts if part]
     spans: list[tuple[int, int]] = []
@@ -153,10 +157,11 @@ def _find(wanted: Sequence[str], spoken: Sequence[tuple[str, int, int]]) -> tupl
 def verify(claims: Iterable[str], words: str, seen: Blind) -> tuple[Quote, ...]:
     """The claimed quotes that stand in ``seen``, as exact stretches of ``words``; others are left out."""
     quotes: dict[tuple[int, int], Quote] = {}
+    spoken = tokens(seen.text)
     for claim in claims:
         if REMOVED in claim:
             continue
-        for start, end in locate(claim, seen.text):
+        for start, end in _locate(claim, spoken):
             if REMOVED in seen.text[start:end]:
                 continue
             first, last = seen.back(start, end)
