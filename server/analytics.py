@@ -105,12 +105,7 @@ class AnalyticsService:
         responses = await self.repo.responses_of(session_id)
         calls = [_call_summary(r) for r in responses if r.is_analysed and r.analytics]
         if not calls:
-            raise Problem(
-                409,
-                "nothing_analysed",
-                "Nothing to look at yet",
-                "Hold the interview first, and wait until its call is analysed.",
-            )
+            raise self.nothing_analysed()
         found = await self.analyst.insights(role, calls)
         insights: dict[str, Any] = {
             name: list(getattr(found, name))
@@ -118,6 +113,15 @@ class AnalyticsService:
         }
         version = await self.results.save_insights(session_id, insights, found.provenance)
         return insights | {"version": version, "calls": len(calls), "source": dict(found.provenance)}
+
+    @staticmethod
+    def nothing_analysed() -> Problem:
+        return Problem(
+            409,
+            "nothing_analysed",
+            "Nothing to look at yet",
+            "Hold the interview first, and wait until its call is analysed.",
+        )
 
     async def analyze_communication(self, transcript: str) -> Communication:
         """Raises LlmError."""

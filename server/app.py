@@ -18,16 +18,20 @@ import structlog
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from agents.analyst import AnalystAgent
 from agents.interviewer import InterviewerAgent, Patience
 from agents.llm import LLM, LlmError
 from agents.llm_offline import OfflineLLM
 from agents.prompts import preload_prompts
 from agents.question_writer import QuestionWriter
 from interview.bank import QuestionBank, parse_bank
+from server.analytics import AnalyticsService
 from server.auth import auth_middleware
 from server.callbook import CallBook, Found
+from server.findings import EvaluateService, FeedbackService
 from server.interviewers import AgentInterviewerService, OwnLine
 from server.interviews import MockInterviewService, ResponseService
+from server.limits import RateLimit
 from server.metrics import Metrics
 from server.pages import page_routes, read_pages
 from server.problems import problems
@@ -36,23 +40,30 @@ from server.realtime_turns import Voice
 from server.realtime_ws import RealtimeEndpoint
 from server.registry import CallRegistry
 from server.rest import Rest
+from server.rest_calls import CallRest
 from server.retell_api import RetellApi
 from server.retell_ws import RetellEndpoint
 from server.settings import Settings, public_url
 from server.tokens import CallTokens
+from server.webhook import RetellWebhook
 from storage.calls import PostgresCalls
 from storage.embedded import EmbeddedPostgres
+from storage.jobs import PostgresJobs, preload_queue
 from storage.leases import MemoryLeases
 from storage.migrate import migrate
 from storage.ports import Leases
 from storage.postgres import PostgresRepository
 from storage.question_files import read_bank_files
+from storage.results import PostgresResults
+from storage.runs import PostgresRuns
 from storage.seed import seed_interviewers
 from storage.wire import Pool, open_pool
 
 log = structlog.get_logger("viva.app")
 
 MAX_BODY: Final = 2 * 1024 * 1024
+ANALYSES: Final = 20
+"""How often a minute one person may ask for an analysis on the spot."""
 
 
 @dataclass(slots=True)
@@ -94,6 +105,7 @@ async def open_viva(
             await migrate(dsn)
         bank = await asyncio.to_thread(_read_bank)
         await asyncio.to_thread(preload_prompts)
+        await asyncio.to_thread(preload_queue)
         pool = await open_pool(dsn)
         stack.push_async_callback(pool.close)
         repo, calls = PostgresRepository(pool), PostgresCalls(pool)
@@ -143,7 +155,19 @@ async def open_viva(
             owner=f"{socket.gethostname()}:{os.getpid()}",
         )
         endpoint = RetellEndpoint(registry, book.find_retell, settings.retell_ws_secret)
-        app.router.add_routes(Rest(interviews, agents).routes())
+        results, runs = PostgresResults(pool), PostgresRuns(pool)
+        rest = Rest(interviews, agents, EvaluateService(results), FeedbackService(results))
+        after = CallRest(
+            runs,
+            PostgresJobs(pool),
+            repo,
+            AnalyticsService(AnalystAgent(llm), repo, results),
+            _now,
+            RateLimit(ANALYSES, 60.0, time.monotonic),
+        )
+        webhook = RetellWebhook(settings.retell_api_key, runs, repo, _now)
+        for routes in (rest.routes(), after.routes(), webhook.routes()):
+            app.router.add_routes(routes)
         app.router.add_get("/llm-websocket/{secret}/{call_id}", endpoint.handle)
         app.router.add_get("/llm-websocket/{secret}/{call_id}/", endpoint.handle)
         app.router.add_get("/llm-websocket/{call_id}", endpoint.handle)

@@ -15,7 +15,12 @@ from server.problems import Problem
 from server.rest import CANDIDATE, LOCAL_CANDIDATE
 from server.settings import Settings
 
-OWNED: Final = "/v1/candidates/"
+OWNED: Final = (
+    "/v1/candidates/",
+    "/api/get-call",
+    "/api/generate-insights",
+    "/api/analyze-communication",
+)
 
 
 def auth_middleware(settings: Settings, now: Callable[[], float]) -> Middleware:

@@ -9,6 +9,7 @@ import msgspec
 from aiohttp import web
 
 from server.bodies import read_body, read_query
+from server.findings import EvaluateService, FeedbackService
 from server.interviewers import AgentInterviewerService, RegisterCallDto
 from server.interviews import CreateMockInterviewDto, ListDto, MockInterviewService
 from server.views import (
@@ -41,6 +42,8 @@ class Rest:
 
     interviews: MockInterviewService
     agents: AgentInterviewerService
+    evaluate: EvaluateService
+    feedback: FeedbackService
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -82,7 +85,14 @@ class Rest:
 
     async def show(self, request: web.Request) -> web.Response:
         stored = await self.interviews.get_session(request.match_info["id"], request[CANDIDATE])
-        return answer(session_details(stored, await self.interviews.responses(stored)))
+        return answer(
+            session_details(
+                stored,
+                await self.interviews.responses(stored),
+                await self.evaluate.scores(stored),
+                await self.feedback.feedback(stored),
+            )
+        )
 
     async def listing(self, request: web.Request) -> web.Response:
         found, cursor = await self.interviews.list_sessions(request[CANDIDATE], read_query(request, ListDto))

@@ -5,7 +5,7 @@ Keys are camelCase, save those that the call protocol has always spelt with an u
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -84,13 +84,58 @@ class SessionView(View):
     results: dict[str, Any] | None
 
 
+class EvidenceView(View):
+    """A quote: characters of the answer in ``turn``, and seconds of the call's audio where known."""
+
+    text: str
+    turn: int | None
+    start: int | None
+    end: int | None
+    start_s: float | None
+    end_s: float | None
+
+
+class ScoreView(View):
+    """One score, or the reason why there is none. ``questionId`` null: of the whole call.
+
+    ``dimension`` is one of the five, or ``overall``, which has ``flags``. ``source`` names prompt, rubric
+    and model.
+    """
+
+    call_id: str
+    question_id: str | None
+    dimension: str
+    score: int | None
+    reason: str
+    rationale: str
+    evidence: list[EvidenceView]
+    confidence: str
+    spread: int
+    flags: list[str]
+    source: dict[str, Any]
+    created_at: datetime
+
+
+class FeedbackView(View):
+    """Coaching on one answer, or on the call as a whole (``questionId`` null)."""
+
+    call_id: str
+    question_id: str | None
+    coach_tips: list[str]
+    action_items: list[dict[str, Any]]
+    learning_tags: list[str]
+    better: str
+    source: dict[str, Any]
+    created_at: datetime
+
+
 class SessionDetails(SessionView):
     """An interview with everything that hangs on it."""
 
     questions: list[QuestionView]
     responses: list[ResponseView]
-    scores: list[dict[str, Any]]
-    feedback: list[dict[str, Any]]
+    scores: list[ScoreView]
+    feedback: list[FeedbackView]
 
 
 class SessionPage(View):
@@ -204,11 +249,76 @@ def session_view(stored: StoredSession) -> SessionView:
     return SessionView(**_session_fields(stored))
 
 
-def session_details(stored: StoredSession, responses: Sequence[StoredResponse]) -> SessionDetails:
+def session_details(
+    stored: StoredSession,
+    responses: Sequence[StoredResponse],
+    scores: Sequence[ScoreView],
+    feedback: Sequence[FeedbackView],
+) -> SessionDetails:
     return SessionDetails(
         **_session_fields(stored),
         questions=question_views(stored.session.questions),
         responses=[response_view(response) for response in responses],
-        scores=[],
-        feedback=[],
+        scores=list(scores),
+        feedback=list(feedback),
+    )
+
+
+def score_view(row: Mapping[str, Any]) -> ScoreView:
+    """From a row of ``mock_interview_scores``."""
+    return ScoreView(
+        call_id=row["call_id"],
+        question_id=row["question_id"],
+        dimension=row["dimension"],
+        score=row["score"],
+        reason=row["reason"] or "",
+        rationale=row["rationale"] or "",
+        evidence=[
+            EvidenceView(
+                text=quote["text"],
+                turn=quote["turn"],
+                start=quote["from"],
+                end=quote["to"],
+                start_s=quote["start_s"],
+                end_s=quote["end_s"],
+            )
+            for quote in row["evidence"]
+        ],
+        confidence=row["confidence"],
+        spread=row["spread"],
+        flags=[],
+        source=row["provenance"],
+        created_at=row["created_at"],
+    )
+
+
+def overall_view(row: Mapping[str, Any]) -> ScoreView:
+    """From a row of ``mock_interview_evaluations``."""
+    return ScoreView(
+        call_id=row["call_id"],
+        question_id=row["question_id"],
+        dimension="overall",
+        score=row["overall"],
+        reason=row["reason"],
+        rationale="",
+        evidence=[],
+        confidence=row["confidence"],
+        spread=0,
+        flags=row["flags"],
+        source=row["provenance"],
+        created_at=row["updated_at"],
+    )
+
+
+def feedback_view(row: Mapping[str, Any]) -> FeedbackView:
+    """From a row of ``mock_interview_feedback``."""
+    return FeedbackView(
+        call_id=row["call_id"],
+        question_id=row["question_id"],
+        coach_tips=row["coach_tips"],
+        action_items=row["action_items"],
+        learning_tags=row["learning_tags"],
+        better=row["better"],
+        source=row["provenance"],
+        created_at=row["created_at"],
     )
