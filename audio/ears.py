@@ -102,6 +102,7 @@ class Ears:
         self._bytes = 0
         self._fed_at = 0.0
         self._still_s = 0.0
+        self._muted = False
         self._troubled: set[TroubleCode] = set()
 
     @property
@@ -120,6 +121,10 @@ class Ears:
     def agent_speaking(self, text: str | None) -> None:
         """The agent sounds ``text`` (whole so far, or the next piece); None: it is silent."""
         self._hearing.agent(text)
+
+    def set_muted(self, on: bool) -> None:
+        """A muted client may send nothing without being told that nothing arrives."""
+        self._muted = on
 
     def feed(self, pcm: bytes) -> None:
         """Take sound at the input rate, in chunks of any size. 8 s of it may wait; then the oldest goes."""
@@ -227,5 +232,5 @@ class Ears:
                 continue
             self._hearing.nothing(int((still_s - self._still_s) * 1000))
             self._still_s = still_s
-            if still_s >= DEAF_S:
+            if still_s >= DEAF_S and not self._muted:
                 self._trouble(TroubleCode.NO_AUDIO, _NO_AUDIO)

@@ -6,6 +6,7 @@
     PAUSED   silence, as long as is needed           IDLE      over
     HEARING  voice, longer than an utterance may be  IDLE      over
     IDLE     voice soon after the end                HEARING   so it was a pause, and is remembered as one
+    IDLE     words that ask for a longer wait        PAUSED
 
 How much silence is needed starts from the policy's patience, grows with the pauses this speaker made, and is
 scaled by what the words so far look like: less after a finished sentence, more in the middle of one, most
@@ -122,6 +123,14 @@ class Endpointer:
         late = self._spoken_ms >= self._policy.max_utterance_ms and self.silent_ms >= self.PAUSE_MS
         return (late or self.silent_ms >= self.needed_ms) and self._end()
 
+    def go_on(self) -> bool:
+        """Take the end back if the words, known only now, ask for a longer wait than there was."""
+        ended = self.state is Phase.IDLE and not self._replied
+        if ended and self._spoken_ms < self._policy.max_utterance_ms and self.silent_ms < self.needed_ms:
+            self.state, self._replied = Phase.PAUSED, True
+            return True
+        return False
+
     def reset(self) -> None:
         """Forget the utterance, not the speaker."""
         self.state, self._replied = Phase.IDLE, True
@@ -176,6 +185,13 @@ _CLOSING: Final = re.compile(
 _SHORT: Final = frozenset(
     "yes no yeah yep nope sure okay ok right correct exactly absolutely definitely hello hi goodbye".split()
 )
+_FILLERS: Final = frozenset("um umm uh uhm er erm hm hmm mm mmm ah eh oh".split())
+
+
+def only_fillers(text: str) -> bool:
+    """ "Um": somebody begins to think, which is no answer."""
+    words = re.findall(r"[^\W_]+", text.lower())
+    return bool(words) and all(word in _FILLERS for word in words)
 
 
 def look(text: str, language: str = "en") -> Look:

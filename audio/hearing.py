@@ -2,12 +2,13 @@
 
     IDLE        voice, agent silent                            SpeechStarted                  OPEN
     IDLE        voice, agent sounds                            InterruptionSuspected          SUSPECTED
-    OPEN        agent begins to sound while voice goes on      InterruptionSuspected          SUSPECTED
+    OPEN        voice while the agent sounds as well           InterruptionSuspected          SUSPECTED
     OPEN        all recognised, in a pause                     UtteranceLikely                OPEN
     OPEN        the endpointer says over                       -                              CLOSING
     CLOSING     voice: the answer goes on                      -                              OPEN
+    CLOSING     all recognised: in the middle of a sentence    UtteranceLikely                OPEN
     CLOSING     all recognised, with words                     UtteranceEnded                 IDLE
-    CLOSING     all recognised, no words, or our own echo      SpeechDismissed                IDLE
+    CLOSING     all recognised: nothing, "um", our own echo    SpeechDismissed                IDLE
     SUSPECTED   sustained voice, or words that want the floor  InterruptionConfirmed          OPEN
     SUSPECTED   quiet, and nothing, "mm-hm" or echo heard      InterruptionDismissed          IDLE
     SUSPECTED   quiet, too short a voice, or words late        InterruptionDismissed          DOUBTED
@@ -40,7 +41,7 @@ from audio.ear_events import (
     UtteranceLikely,
 )
 from audio.echo import Overlap, SpokenMemory
-from audio.endpointing import Endpointer, EndpointPolicy, Phase
+from audio.endpointing import Endpointer, EndpointPolicy, Phase, only_fillers
 from audio.pcm import AudioMs
 from audio.stt import Heard
 from audio.vad import WINDOW_MS, SpeechGate
@@ -192,6 +193,8 @@ class Hearing:
         match self.state:
             case State.IDLE | State.DOUBTED:
                 self._begin()
+            case State.OPEN if first and self._agent is not None:
+                self._suspect(self.at_ms - 2 * WINDOW_MS)
             case State.CLOSING:
                 self.state = State.OPEN
             case State.OPEN | State.SUSPECTED:
@@ -217,8 +220,7 @@ class Hearing:
             self.state = State.OPEN
             self._tell(SpeechStarted(AudioMs(start)))
         else:
-            self.state = State.SUSPECTED
-            self._tell(InterruptionSuspected(AudioMs(start)))
+            self._suspect(start)
 
     def _silence(self, ms: int) -> None:
         self._silent_ms += ms
@@ -248,6 +250,7 @@ class Hearing:
             self._commit()
         start = max(self.at_ms - (BEFORE_WINDOWS + 2) * WINDOW_MS, self._free_from, 0)
         self._segments += 1
+        self.endpointer.text("")  # words are coming; those before them no longer say how it ends
         self._utterance.segments.append(_Segment(self._segments, start))
         self._tell(OpenSegment(self._segments, max((self.at_ms - start) // WINDOW_MS, 1)))
 
@@ -308,8 +311,10 @@ class Hearing:
         if not utterance.settled:
             return
         if self.state is State.CLOSING:
-            self._end()
-            return
+            if not self.endpointer.go_on():
+                self._end()
+                return
+            self.state = State.OPEN
         text, paused = utterance.text, self.endpointer.state is Phase.PAUSED
         if paused and text not in ("", utterance.likely) and not self._is_echo(text):
             utterance.likely = text
@@ -322,8 +327,8 @@ class Hearing:
     def _end(self) -> None:
         utterance, text = self._utterance, self._utterance.text
         self.state, self._quiet_ms = State.IDLE, 0
-        if not text or self._is_echo(text):
-            self._echoes = self._echoes or bool(text)
+        if not text or only_fillers(text) or self._is_echo(text):
+            self._echoes = self._echoes or self._is_echo(text)
             self.endpointer.reset()
             self._tell(SpeechDismissed(AudioMs(self.at_ms)))
         else:
@@ -347,8 +352,11 @@ class Hearing:
         was, self._agent = self._agent, text
         self.endpointer.replied()
         if was is None and self.state is State.OPEN and self._gate.voice:
-            self.state = State.SUSPECTED
-            self._tell(InterruptionSuspected(AudioMs(self._utterance.start_ms)))
+            self._suspect(self._utterance.start_ms)
+
+    def _suspect(self, at_ms: int) -> None:
+        self.state = State.SUSPECTED
+        self._tell(InterruptionSuspected(AudioMs(max(at_ms, 0))))
 
     def _doubt(self) -> None:
         """Quiet after a suspicion: settle it when the words, or the time, allow."""

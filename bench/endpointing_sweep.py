@@ -2,7 +2,7 @@
 
 Real recorded human speech (Debian's asterisk-core-sounds-en-g722) is cut at its own gaps, and thinking pauses
 are put in. Three speakers are made of it, who pause briefly, usually, and long; each gives the same answers,
-so that a policy which learns has something to learn from. Words come from pocketsphinx, stretch by stretch, with
+so that a policy which learns can learn. Words come from pocketsphinx, stretch by stretch, with
 its mistakes, when a stretch has been silent for 250 ms and 300 ms have passed for recognition.
 
 What is read aloud has fewer signs of hesitation than free speech, so words help less here than they would.

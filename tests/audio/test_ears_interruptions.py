@@ -156,6 +156,20 @@ def test_an_agent_who_starts_into_a_candidates_speech_is_paused() -> None:
     assert notes.at(InterruptionSuspected)[0] == pytest.approx(2500, abs=60)
 
 
+def test_who_goes_on_after_a_pause_into_which_the_agent_spoke_interrupts() -> None:
+    sound = over_agent(voice(1000), silence(1500), voice(1500))
+    stt = ScriptedSTT("let me think", rule=lambda number, pcm: Says("so the reason was this."))
+    notes = listen(stt, sound, {3200: says(QUESTION)}, policy=POLICY)
+    assert notes.kinds == [
+        "SpeechStarted",
+        "InterruptionSuspected",
+        "InterruptionConfirmed",
+        "UtteranceEnded",
+    ]
+    assert notes.of(InterruptionSuspected)[0].at_ms == pytest.approx(4000, abs=100)
+    assert notes.of(UtteranceEnded)[0].text.startswith("let me think so the reason")
+
+
 def test_two_interruptions_of_one_call_are_told_apart() -> None:
     acts = {400: says(QUESTION), 5200: says("I see. And then?")}
     sound = over_agent(voice(1200), silence(4000), voice(1200))

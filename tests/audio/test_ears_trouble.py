@@ -128,6 +128,12 @@ def test_a_client_that_never_sends_is_told_once_and_reminded() -> None:
     assert [event.silent_ms // 10_000 for event in notes.of(SilenceReached)] == [1, 2, 3]
 
 
+def test_a_muted_client_is_not_told_that_nothing_arrives() -> None:
+    acts = {900: lambda ears: ears.set_muted(True)}
+    notes = listen(ScriptedSTT(), hiss(1000, 15), acts, policy=POLICY, after_s=15)
+    assert notes.kinds == ["SilenceReached"]
+
+
 @pytest.mark.parametrize("rate", [8_000, 24_000, 44_100, 48_000])
 def test_any_input_rate_and_chunk_size_is_heard_alike(rate: int) -> None:
     needed()

@@ -122,6 +122,26 @@ def test_who_goes_on_while_the_words_are_still_coming_is_not_cut() -> None:
     assert ended.text == "first half second half"
 
 
+def test_words_that_come_late_and_lean_on_more_take_the_end_back() -> None:
+    stt = ScriptedSTT(Says("I moved because", takes_s=1.2), "of the team.")
+    sound = room(spoken(GOODBYE), silence(1700), spoken(GOODBYE), silence(4000))
+    notes = listen(stt, sound, policy=POLICY)
+    assert notes.of(UtteranceLikely)[0].text == "I moved because"
+    assert [event.text for event in notes.of(UtteranceEnded)] == ["I moved because of the team."]
+
+
+def test_a_finished_sentence_does_not_hurry_the_words_after_it() -> None:
+    stt = ScriptedSTT("I left.", Says("and then", takes_s=0.6))
+    sound = room(spoken(GOODBYE), silence(450), spoken(GOODBYE), silence(4000))
+    (ended,) = listen(stt, sound, policy=POLICY).of(UtteranceEnded)
+    assert ended.text == "I left. and then"
+
+
+def test_um_alone_is_no_answer() -> None:
+    notes = listen(ScriptedSTT("Um...", "yes."), room(spoken(GOODBYE), silence(3500)), policy=POLICY)
+    assert notes.kinds == ["SpeechStarted", "SpeechDismissed"]
+
+
 def test_captions_follow_the_engine_while_the_candidate_speaks() -> None:
     stt = ScriptedSTT(Says("one two three", partials=[(600, "one"), (900, "one two"), (901, "one two")]))
     notes = listen(stt, room(spoken("demo-thanks"), silence(2500)), policy=POLICY)
