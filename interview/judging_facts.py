@@ -14,10 +14,27 @@ _TO_TWENTY: Final = (
     "seventeen eighteen nineteen twenty".split()
 )
 _NUMBER_WORDS: Final = {word: str(value) for value, word in enumerate(_TO_TWENTY)} | {
-    **{"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70", "eighty": "80"},
-    **{"ninety": "90", "hundred": "100", "thousand": "1000", "million": "1000000", "billion": "1000000000"},
-    **{"dozen": "12", "half": "half", "halved": "half", "twice": "twice", "double": "double"},
-    **{"doubled": "double", "triple": "triple", "tripled": "triple", "third": "third", "quarter": "quarter"},
+    "thirty": "30",
+    "forty": "40",
+    "fifty": "50",
+    "sixty": "60",
+    "seventy": "70",
+    "eighty": "80",
+    "ninety": "90",
+    "hundred": "100",
+    "thousand": "1000",
+    "million": "1000000",
+    "billion": "1000000000",
+    "dozen": "12",
+    "half": "half",
+    "halved": "half",
+    "twice": "twice",
+    "double": "double",
+    "doubled": "double",
+    "triple": "triple",
+    "tripled": "triple",
+    "third": "third",
+    "quarter": "quarter",
 }
 # "One" is a pronoun as often as a number.
 _UNCOUNTED: Final = frozenset({"one", "zero"})
