@@ -17,10 +17,10 @@ GATE_DB: Final = -45.0
 """What is softer than this is a pause."""
 _BLOCK_S: Final = 0.01
 _MEMORY_S: Final = 4.0
-_DOUBT_S: Final = 0.1
+_DOUBT_S: Final = 0.05
 """After so much speech of a new voice, half of the correction is made: its first sound may be an odd one."""
-_FASTEST_DB: Final = 0.1
-"""Change of the gain per block."""
+_RISE_DB, _FALL_DB = 0.1, 0.3
+"""Most change of the gain per block: too loud is worse than too soft."""
 
 _Samples = npt.NDArray[np.float64]
 
@@ -80,8 +80,8 @@ class Leveller:
             self._levels.learn(self._voice, float(speech.mean()), len(speech) * _BLOCK_S)
         wanted = self._levels.gain_db(self._voice)
         begun = wanted if self._gain_db is None else self._gain_db
-        steps = np.arange(1, len(blocks) + 1) * _FASTEST_DB
-        gains_db = begun + np.clip(wanted - begun, -steps, steps)
+        steps = np.arange(1, len(blocks) + 1)
+        gains_db = begun + np.clip(wanted - begun, -steps * _FALL_DB, steps * _RISE_DB)
         self._gain_db = float(gains_db[-1])
         return _apply(blocks, begun, gains_db)
 
