@@ -29,7 +29,9 @@ _BACKCHANNEL_PHRASES: Final = frozenset(
         "sounds good",
     ]
 )
-_COMMANDS: Final = frozenset("stop wait hold sorry pardon excuse no hello repeat question".split())
+_COMMANDS: Final = frozenset(
+    "stop wait hold sorry pardon excuse no but hello repeat question what why how who when where".split()
+)
 
 
 class Overlap(StrEnum):
@@ -46,9 +48,14 @@ def words(text: str) -> list[str]:
 
 
 def is_backchannel(heard: list[str]) -> bool:
-    """A listener's noise of up to four words, which asks for nothing."""
+    """A listener's noise of up to four words, which asks for nothing.
+
+    A short word alone ("the", "a") is what recognisers make of such a noise.
+    """
     if len(heard) > 4:
         return False
+    if len(heard) == 1 and len(heard[0]) <= 3 and heard[0] not in _COMMANDS:
+        return True
     return " ".join(heard) in _BACKCHANNEL_PHRASES or all(word in _BACKCHANNEL for word in heard)
 
 
@@ -81,9 +88,11 @@ class SpokenMemory:
             same += run if block.size >= 2 or run >= 6 or len(heard) == 1 else 0
         return same >= _SAME * sum(len(word) for word in heard)
 
-    def judge(self, text: str) -> Overlap:
+    def judge(self, text: str, sure: bool = True) -> Overlap:
+        """``sure`` is False while recognition may still change its mind: then one word says nothing yet,
+        unless it is one with which people ask for the floor."""
         heard = words(text)
-        if not heard:
+        if not heard or (not sure and len(heard) == 1 and heard[0] not in _COMMANDS):
             return Overlap.NOTHING
         if is_backchannel(heard):
             return Overlap.BACKCHANNEL

@@ -398,7 +398,7 @@ class Hearing:
             self._reopen()
 
     def _wants_floor(self, text: str) -> bool:
-        return self._memory.judge(text) is Overlap.SPEECH
+        return self._memory.judge(text, self._utterance.settled) is Overlap.SPEECH
 
     def _is_echo(self, text: str) -> bool:
         return self._utterance.over_agent and self._memory.judge(text) is Overlap.ECHO

@@ -65,6 +65,12 @@ def test_a_listeners_noise_resumes_playback_and_makes_no_turn(heard: str) -> Non
     assert notes.at(InterruptionDismissed)[0] < 1500 + 380 + 900
 
 
+def test_a_word_that_recognition_takes_back_confirms_nothing() -> None:
+    stt = ScriptedSTT(Says("mm-hm", partials=[(400, "my"), (450, "weather")]))
+    notes = listen(stt, over_agent(voice(380)), AGENT, policy=POLICY)
+    assert notes.kinds == ["InterruptionSuspected", "InterruptionDismissed"]
+
+
 def test_a_cough_holds_playback_for_a_moment_only() -> None:
     click: Pcm = np.random.default_rng(5).normal(0, 9000, 16 * 120).clip(-32768, 32767).astype(np.int16)
     gate = asyncio.Event()  # recognition that never comes

@@ -21,6 +21,7 @@ QUESTION = (
         ("uh-huh", Overlap.BACKCHANNEL),
         ("Yeah, okay.", Overlap.BACKCHANNEL),
         ("I see.", Overlap.BACKCHANNEL),
+        ("the", Overlap.BACKCHANNEL),
         ("yes yes yes right", Overlap.BACKCHANNEL),
         ("tell me about a time when you had to change", Overlap.ECHO),
         ("tell me of a time when you had to change", Overlap.ECHO),
@@ -33,6 +34,7 @@ QUESTION = (
         ("yes but the project was cancelled before", Overlap.SPEECH),
         ("so in my last job we had to change the whole database", Overlap.SPEECH),
         ("no", Overlap.SPEECH),
+        ("Why?", Overlap.SPEECH),
         ("I think we can skip this one", Overlap.SPEECH),
         ("yes yes yes yes I know", Overlap.SPEECH),
     ],
@@ -41,6 +43,15 @@ def test_tells_echo_from_speech(heard: str, expected: Overlap) -> None:
     memory = SpokenMemory()
     memory.spoke(QUESTION)
     assert memory.judge(heard) is expected
+
+
+def test_one_word_of_a_recogniser_that_may_change_its_mind_says_nothing_yet() -> None:
+    memory = SpokenMemory()
+    memory.spoke(QUESTION)
+    assert memory.judge("weather", sure=False) is Overlap.NOTHING
+    assert memory.judge("weather", sure=True) is Overlap.SPEECH
+    assert memory.judge("wait", sure=False) is Overlap.SPEECH
+    assert memory.judge("whatever happens", sure=False) is Overlap.SPEECH
 
 
 def test_text_may_come_whole_so_far_or_piece_by_piece() -> None:
