@@ -25,8 +25,26 @@ log = structlog.get_logger("viva.interviewers")
 Key = Annotated[str, msgspec.Meta(max_length=200)]
 
 
+class ConsentDto(msgspec.Struct):
+    """What the candidate was told and agreed to. ``version`` names the text that was shown."""
+
+    version: Key = ""
+    locale: Annotated[str, msgspec.Meta(max_length=35)] = ""
+    ai_disclosed: bool = True
+    record_audio: bool = False
+    audio_measurements: bool = False
+
+    def as_data(self) -> dict[str, Any]:
+        granted = {
+            "ai_disclosed": self.ai_disclosed,
+            "record_audio": self.record_audio,
+            "audio_measurements": self.audio_measurements,
+        }
+        return {"version": self.version, "locale": self.locale, "granted": granted}
+
+
 class RegisterCallDto(msgspec.Struct):
-    """Body of ``POST /api/register-call``."""
+    """Body of ``POST /api/register-call``. ``consent`` left out: nothing is recorded or measured."""
 
     session_id: Key
     email: str
@@ -34,6 +52,7 @@ class RegisterCallDto(msgspec.Struct):
     interviewer_id: Key = ""
     transport: str = ""
     dynamic_data: dict[str, Any] = {}
+    consent: ConsentDto | bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +95,10 @@ class AgentInterviewerService:
 
         Raises:
             NotFound: no such interview.
-            Problem: 400, 404, 409, 410, 502 or 503; whatever fails, nothing is left behind.
+            Problem: 400, 403, 404, 409, 410, 502 or 503; whatever fails, nothing is left behind.
         """
         _check_person(dto)
+        consent = _consent(dto.consent)
         stored = await self._interviews.get_session(dto.session_id, None)
         if stored.session.status in (SessionStatus.CANCELLED, SessionStatus.COMPLETED):
             raise Problem(
@@ -88,9 +108,9 @@ class AgentInterviewerService:
             raise _already()
         match dto.transport or ("retell" if self._retell is not None else "realtime"):
             case "retell":
-                return await self._retell_call(dto, stored)
+                return await self._retell_call(dto, stored, consent)
             case "realtime":
-                return await self._own_call(dto, stored)
+                return await self._own_call(dto, stored, consent)
             case _:
                 raise Problem(
                     400,
@@ -99,12 +119,14 @@ class AgentInterviewerService:
                     "Write retell or realtime as transport, or leave it out.",
                 )
 
-    async def _own_call(self, dto: RegisterCallDto, stored: StoredSession) -> RegisteredCall:
+    async def _own_call(
+        self, dto: RegisterCallDto, stored: StoredSession, consent: dict[str, Any] | None
+    ) -> RegisteredCall:
         await self._interviewer(dto.interviewer_id or stored.interviewer_id)
         call_id = f"call_{secrets.token_hex(16)}"
         try:
             response = await self._responses.create_response(
-                stored.session.id, call_id, dto.email, dto.name, "realtime"
+                stored.session.id, call_id, dto.email, dto.name, "realtime", consent
             )
         except Duplicate:
             raise _already() from None
@@ -118,7 +140,9 @@ class AgentInterviewerService:
             expires_at=expires_at * 1000,
         )
 
-    async def _retell_call(self, dto: RegisterCallDto, stored: StoredSession) -> RegisteredCall:
+    async def _retell_call(
+        self, dto: RegisterCallDto, stored: StoredSession, consent: dict[str, Any] | None
+    ) -> RegisteredCall:
         if self._retell is None:
             raise Problem(
                 503,
@@ -141,7 +165,7 @@ class AgentInterviewerService:
             ) from None
         try:
             response = await self._responses.create_response(
-                stored.session.id, call.call_id, dto.email, dto.name, "retell"
+                stored.session.id, call.call_id, dto.email, dto.name, "retell", consent
             )
         except Duplicate:
             raise _already() from None
@@ -174,6 +198,18 @@ class AgentInterviewerService:
                 "Set VIVA_RETELL_AGENT_ID, or a retell_agent_id on this interviewer.",
             )
         return agent_id
+
+
+def _consent(given: ConsentDto | bool | None) -> dict[str, Any] | None:
+    if given is False or (isinstance(given, ConsentDto) and not given.ai_disclosed):
+        raise Problem(
+            403,
+            "no_consent",
+            "No consent",
+            "The candidate has to know that the interviewer is an AI, and agree to the interview.",
+            path="$.consent",
+        )
+    return given.as_data() if isinstance(given, ConsentDto) else None
 
 
 def _check_person(dto: RegisterCallDto) -> None:

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 import structlog
@@ -357,7 +357,13 @@ class ResponseService:
         return await self._repo.response_by_call(call_id)
 
     async def create_response(
-        self, session_id: str, call_id: str, email: str, name: str, transport: str
+        self,
+        session_id: str,
+        call_id: str,
+        email: str,
+        name: str,
+        transport: str,
+        consent: dict[str, Any] | None = None,
     ) -> StoredResponse:
         """Raises Duplicate for a call id in use or an e-mail that has finished this interview."""
         response = StoredResponse(
@@ -368,6 +374,7 @@ class ResponseService:
             email=email.strip(),
             name=name.strip(),
             created_at=self._clock(),
+            consent=consent,
         )
         await self._repo.add_response(response)
         return response

@@ -95,6 +95,8 @@ class StoredResponse:
     """A row of ``mock_interview_responses``: one candidate's run through a session.
 
     ``status`` is a `SessionStatus` value of this run. ``progress`` is the flow's state as JSON data.
+    ``consent`` is what the candidate agreed to: ``{version, locale, granted: {kind: bool}}``; each kind goes
+    into the ledger ``consents`` with the row.
     """
 
     id: str
@@ -111,6 +113,7 @@ class StoredResponse:
     progress: dict[str, Any] | None = None
     end_reason: str | None = None
     ended_at: datetime | None = None
+    consent: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,13 +68,23 @@ LIMIT 1
 """
 
 _ADD_RESPONSE = f"""
-INSERT INTO mock_interview_responses ({RESPONSE_COLUMNS})
-SELECT $1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::timestamptz, $8::text, $9::boolean,
-    $10::boolean, $11::jsonb, $12::jsonb, $13::text, $14::timestamptz
-WHERE NOT EXISTS (
-    SELECT FROM mock_interview_responses
-    WHERE session_id = $2::text AND lower(email) = lower($5::text) AND email <> '' AND status = 'completed')
-RETURNING id
+WITH added AS (
+    INSERT INTO mock_interview_responses ({RESPONSE_COLUMNS})
+    SELECT $1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::timestamptz, $8::text,
+        $9::boolean, $10::boolean, $11::jsonb, $12::jsonb, $13::text, $14::timestamptz, $15::jsonb
+    WHERE NOT EXISTS (
+        SELECT FROM mock_interview_responses
+        WHERE session_id = $2::text AND lower(email) = lower($5::text) AND email <> ''
+            AND status = 'completed')
+    RETURNING id, session_id, call_id, consent, created_at
+), agreed AS (
+    INSERT INTO consents (session_id, call_id, candidate_id, kind, granted, text_version, locale, at)
+    SELECT a.session_id, a.call_id, s.candidate_id, one.key, one.value::boolean,
+        a.consent ->> 'version', a.consent ->> 'locale', a.created_at
+    FROM added a JOIN mock_interview_sessions s ON s.id = a.session_id,
+        jsonb_each_text(a.consent -> 'granted') AS one
+)
+SELECT id FROM added
 """
 
 

@@ -1,0 +1,100 @@
+"""A call's sound beside the talking: kept where the candidate agreed, measured where they agreed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from audio.delivery import DeliveryMeter
+from audio.pcm import EAR_RATE
+from audio.resample import Resampler
+from interview.delivery import DeliveryReport, SpokenWord
+from server.logs import safe_call_id
+from server.recordings import Recorder, Recordings
+from storage.ports import StorageError
+
+CLOSE_S: Final = 30.0
+"""How long the end of a call waits for its recording to reach the object store."""
+
+log = structlog.get_logger("viva.sound")
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What the candidate agreed to. Nothing is kept or measured by default."""
+
+    record_audio: bool = False
+    audio_measurements: bool = False
+
+
+class CallSound:
+    """A `Tap` on one call. ``base_ms``: where its sound begins on the call's audio clock."""
+
+    def __init__(self, recorder: Recorder | None, meter: DeliveryMeter | None, base_ms: int = 0) -> None:
+        self.recorder, self.base_ms = recorder, base_ms
+        self._meter = meter
+        self._in: Resampler | None = None
+        self._out: Resampler | None = None
+
+    def begin(self, input_rate: int, output_rate: int) -> CallSound:
+        """The rates are settled; sound may come."""
+        self._in, self._out = Resampler(input_rate, EAR_RATE), Resampler(output_rate, EAR_RATE)
+        return self
+
+    def heard(self, pcm: bytes) -> None:
+        if self._in is None or (self.recorder is None and self._meter is None):
+            return
+        pcm = self._in.push(pcm)
+        if self.recorder is not None:
+            self.recorder.heard(pcm)
+        if self._meter is not None:
+            self._meter.push(pcm)
+
+    def sounded(self, pcm: bytes, at_ms: int) -> None:
+        if self._out is not None and self.recorder is not None:
+            self.recorder.sounded(self._out.push(pcm), at_ms)
+
+    def cut(self, at_ms: int) -> None:
+        if self.recorder is not None:
+            self.recorder.cut(at_ms)
+
+    def report(self, start_s: float, end_s: float, words: Sequence[SpokenWord]) -> DeliveryReport | None:
+        """How the answer between two positions was spoken; None where it may not be measured."""
+        return None if self._meter is None else self._meter.report(start_s, end_s, words)
+
+
+async def open_sound(recordings: Recordings, call_id: str, agreed: Agreed) -> CallSound:
+    """The tap of a call. A store that is away costs the recording, not the call."""
+    recorder: Recorder | None = None
+    if agreed.record_audio:
+        try:
+            recorder = await recordings.open(call_id)
+        except StorageError as trouble:
+            log.error("call is not recorded", call_id=safe_call_id(call_id), why=str(trouble))
+    base_ms = recorder.tracks.base_ms if recorder is not None else 0
+    return CallSound(recorder, DeliveryMeter(base_ms) if agreed.audio_measurements else None, base_ms)
+
+
+@asynccontextmanager
+async def keeping_sound(recordings: Recordings, sound: CallSound) -> AsyncIterator[None]:
+    """Write the recording while the block runs; afterwards it is whole and in the store."""
+    recorder = sound.recorder
+    if recorder is None:
+        yield
+        return
+    writing = asyncio.create_task(recorder.run(), name=f"recording {safe_call_id(recorder.call_id)}")
+    try:
+        yield
+    finally:
+        writing.cancel()
+        await asyncio.wait((writing,), timeout=CLOSE_S)
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await recordings.close(recorder)
+        except TimeoutError:
+            log.warning("recording stays in the data folder", why="the store is too slow")
