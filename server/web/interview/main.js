@@ -13,7 +13,7 @@ const key = decodeURIComponent(location.pathname.split("/")[2] ?? "");
 /** What to say of an interview that cannot be held; null when it can. */
 function closed(invitation) {
   if (invitation.status === "cancelled") return ["This interview was called off", "Whoever sent you the link has cancelled it. Ask them for a new one."];
-  if (invitation.status === "completed") return ["This interview is over", "It has been held and is closed. Your scorecard stays where it is."];
+  if (invitation.status === "completed") return ["This interview is over", "It has been held and is closed. What was said and scored is kept."];
   return null;
 }
 
@@ -26,6 +26,7 @@ function showProblem(title, text, actions = []) {
 }
 
 const homeLink = () => el("a", { className: "button", href: "/" }, "Plan an interview of your own");
+const scorecardLink = () => el("a", { className: "button primary", href: `/mock-interview/${encodeURIComponent(key)}/scorecard` }, "See the scorecard");
 const again = (act) => el("button", { type: "button", className: "primary", onclick: act }, "Try again");
 
 function step(name) {
@@ -51,8 +52,10 @@ async function load() {
   }
   document.title = `${invitation.name} · Viva`;
   const unfinished = recall(key);
-  if (unfinished) offerReturn(invitation, unfinished);
-  else if (closed(invitation)) showProblem(...closed(invitation), [homeLink()]);
+  if (closed(invitation)) {
+    forget(key);
+    showProblem(...closed(invitation), invitation.status === "completed" ? [scorecardLink(), homeLink()] : [homeLink()]);
+  } else if (unfinished) offerReturn(invitation, unfinished);
   else begin(invitation, consent);
 }
 

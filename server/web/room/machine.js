@@ -108,6 +108,7 @@ const RULES = {
   "conversation.item.retrieved": (room, { item }) => {
     const heard = item?.content?.[0]?.transcript;
     if (typeof heard !== "string" || item.role !== "assistant") return room;
+    if (!heard) return drop(room, item.id);
     return { ...room, lines: room.lines.map((line) => (line.id === item.id ? { ...line, text: heard } : line)) };
   },
 
@@ -151,6 +152,9 @@ export function clock(seconds) {
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }
 
+/** Whether the interviewer has said anything: before that, it is nobody's turn. */
+const begun = (room) => room.lines.length > 0 || room.asked.length > 0;
+
 /** One sentence on whose floor it is. */
 export function floorText(room) {
   const name = room.persona?.name ?? "The interviewer";
@@ -160,6 +164,13 @@ export function floorText(room) {
   if (room.held) return `${name} paused for you`;
   if (room.floor === "speaking") return `${name} is speaking`;
   if (room.floor === "thinking") return `${name} is thinking`;
-  if (room.floor === "listening") return room.textOnly ? "Your turn: type your answer" : room.muted ? "Your turn: you are muted" : "Your turn: take your time";
+  if (room.floor === "listening" && begun(room)) return room.textOnly ? "Your turn: type your answer" : room.muted ? "Your turn: you are muted" : "Your turn: take your time";
   return `${name} will begin in a moment`;
+}
+
+/** The same for the eye: listening, thinking, speaking, or waiting when the floor is nobody's. */
+export function floorMark(room) {
+  if (room.phase !== Phase.LIVE) return "waiting";
+  if (room.held) return "listening";
+  return room.floor === "listening" && !begun(room) ? "waiting" : room.floor;
 }

@@ -3,7 +3,7 @@ import { meter } from "../audio/devices.js";
 import { $, el, words, write } from "../lib/dom.js";
 import { makeAvatar } from "./avatar.js";
 import { engineLines } from "../lib/engines.js";
-import { AGENT, clock, floorText, Phase, progress } from "./machine.js";
+import { AGENT, clock, floorMark, floorText, progress } from "./machine.js";
 
 const FOLLOWS_PX = 80; // nearer to the end than this, the captions keep following
 
@@ -54,7 +54,7 @@ export class Stage {
     write($("persona-title"), room.persona?.title ?? "");
     const floor = floorText(room);
     write($("floor"), floor);
-    $("floor").dataset.floor = room.phase === Phase.LIVE ? (room.held ? "listening" : room.floor) : "waiting";
+    $("floor").dataset.floor = floorMark(room);
     document.title = `${floor} · ${this.title}`;
     $("recording").hidden = !room.recording;
     this.drawQuestion(room);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { clock, floorText, newRoom, progress, step } from "../../../server/web/room/machine.js";
+import { clock, floorMark, floorText, newRoom, progress, step } from "../../../server/web/room/machine.js";
 
 const play = (events, start = newRoom({ personas: [{ id: "hr", name: "Maya" }], total: 5 })) => events.reduce(step, start);
 const UP = { type: "link.up", resumed: false };
@@ -48,6 +48,22 @@ test("after an interruption the line says what was heard", () => {
     { type: "conversation.item.retrieved", item: { id: "a", role: "assistant", content: [{ transcript: "Tell me" }] } },
   ]);
   assert.deepEqual([room.lines[0].text, room.lines[0].state], ["Tell me", "cut"]);
+});
+
+test("a line of which nothing was heard is none", () => {
+  const room = play([
+    UP, { type: "response.output_audio_transcript.delta", response_id: "r1", item_id: "a", delta: "Tell me" },
+    { type: "conversation.item.truncated", item_id: "a", audio_end_ms: 20 },
+    { type: "conversation.item.retrieved", item: { id: "a", role: "assistant", content: [{ transcript: "" }] } },
+  ]);
+  assert.deepEqual(room.lines, []);
+});
+
+test("before the greeting it is nobody's turn", () => {
+  const room = play([UP, { type: "viva.floor", state: "listening" }]);
+  assert.deepEqual([floorText(room), floorMark(room)], ["Maya will begin in a moment", "waiting"]);
+  const asked = step(room, { type: "viva.question", id: "q1", text: "?", index: 1, total: 2 });
+  assert.deepEqual([floorText(asked), floorMark(asked)], ["Your turn: take your time", "listening"]);
 });
 
 test("partials replace each other, and the pieces no longer count", () => {
