@@ -1,4 +1,4 @@
-"""The command line: ``viva serve``, ``viva migrate``, ``viva doctor``, ``viva models``, ``viva simulate``."""
+"""The command line: ``viva serve``, ``viva worker``, ``viva jobs``, ``viva doctor`` and the others."""
 
 from __future__ import annotations
 
@@ -34,6 +34,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     commands.add_parser("serve", help="run the server").set_defaults(run=_serve)
     commands.add_parser("migrate", help="bring the database to this version").set_defaults(run=_migrate)
+    worker = commands.add_parser("worker", help="score and analyse, beside a server with its own database")
+    worker.set_defaults(run=_worker)
+    _add_jobs(commands.add_parser("jobs", help="look at the queue of jobs; run failed ones again"))
     doctor = commands.add_parser("doctor", help="say what is configured, reachable, and used instead")
     doctor.add_argument("--json", action="store_true")
     doctor.set_defaults(run=_doctor)
@@ -69,6 +72,20 @@ def _add_models(models: argparse.ArgumentParser) -> None:
     pull.add_argument("--minutes", type=float, default=60.0, help="give up after so many (default: 60)")
     pull.add_argument("--json", action="store_true", help="print the outcome as JSON")
     pull.set_defaults(run=_models_pull)
+
+
+def _add_jobs(jobs: argparse.ArgumentParser) -> None:
+    actions = jobs.add_subparsers(metavar="ACTION")
+    listing = actions.add_parser("list", help="what waits, runs or has failed (the default)")
+    listing.add_argument("--failed", action="store_true", help="only what has failed")
+    show = actions.add_parser("show", help="one job")
+    show.add_argument("id", type=int, metavar="ID")
+    retry = actions.add_parser("retry", help="run failed jobs again: those named, else all")
+    retry.add_argument("ids", type=int, nargs="*", metavar="ID")
+    for action, name in ((jobs, "list"), (listing, "list"), (show, "show"), (retry, "retry")):
+        action.add_argument("--json", action="store_true", help="print JSON")
+        action.set_defaults(run=_jobs, action=name)
+    jobs.set_defaults(failed=False)
 
 
 def _settings() -> Settings:
@@ -114,6 +131,42 @@ async def _serving(settings: Settings) -> int:
         sys.stdout.flush()
         await stop.wait()
     return 0
+
+
+def _worker(_: argparse.Namespace) -> int:
+    from server.logs import configure_logging
+    from storage.ports import StorageError
+
+    settings = _settings()
+    configure_logging(settings)
+    try:
+        return _run(_working(settings))
+    except StorageError as wrong:
+        return _say(str(wrong))
+
+
+async def _working(settings: Settings) -> int:
+    from server.app import open_worker
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with open_worker(settings):
+        sys.stdout.write("viva: worker ready\n")
+        sys.stdout.flush()
+        await stop.wait()
+    return 0
+
+
+def _jobs(arguments: argparse.Namespace) -> int:
+    from server.jobs_cli import look_at_jobs
+    from storage.ports import StorageError
+
+    try:
+        return _run(look_at_jobs(_settings(), arguments, sys.stdout))
+    except StorageError as wrong:
+        return _say(str(wrong))
 
 
 def _migrate(_: argparse.Namespace) -> int:

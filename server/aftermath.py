@@ -59,7 +59,7 @@ class Evaluator(Protocol):
 
 
 class Coach(Protocol):
-    async def feedback(self, case: AnswerCase, evaluation: Evaluation) -> Feedback:
+    async def feedback(self, case: AnswerCase, evaluation: Evaluation, names: Sequence[str] = ()) -> Feedback:
         """Raises LlmError."""
         ...
 
@@ -111,7 +111,7 @@ class Aftermath:
         coached = record.feedback.get(key)
         if coached is None or coached.digest != thread.digest:
             try:
-                feedback = await self.coach.feedback(thread.case, evaluation)
+                feedback = await self.coach.feedback(thread.case, evaluation, [record.response.name])
             except LlmError as trouble:
                 if last:
                     await self._follow_on(call_id)

@@ -195,7 +195,7 @@ def _highlight(highlight: Highlight, answered: Sequence[Thread]) -> dict[str, An
         "dimension": highlight.dimension.value,
         "questionId": answered[highlight.index].question.id,
         "score": highlight.value,
-        "text": highlight.rationale,
+        "text": f"{highlight.dimension.value.replace('_', ' ').capitalize()}: {highlight.rationale}",
         "quote": highlight.quote.text if highlight.quote else None,
     }
 

@@ -19,12 +19,16 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from agents.analyst import AnalystAgent
+from agents.coach import CoachAgent
+from agents.evaluator import EvaluatorAgent
 from agents.interviewer import InterviewerAgent, Patience
 from agents.llm import LLM, LlmError
 from agents.llm_offline import OfflineLLM
 from agents.prompts import preload_prompts
 from agents.question_writer import QuestionWriter
 from interview.bank import QuestionBank, parse_bank
+from interview.rubric import parse_rubrics
+from server.aftermath import Aftermath
 from server.analytics import AnalyticsService
 from server.auth import auth_middleware
 from server.callbook import CallBook, Found
@@ -43,9 +47,10 @@ from server.rest import Rest
 from server.rest_calls import CallRest
 from server.retell_api import RetellApi
 from server.retell_ws import RetellEndpoint
-from server.settings import Settings, public_url
+from server.settings import Settings, SettingsError, public_url
 from server.tokens import CallTokens
 from server.webhook import RetellWebhook
+from server.worker import build_aftermath, working
 from storage.calls import PostgresCalls
 from storage.embedded import EmbeddedPostgres
 from storage.jobs import PostgresJobs, preload_queue
@@ -53,7 +58,7 @@ from storage.leases import MemoryLeases
 from storage.migrate import migrate
 from storage.ports import Leases
 from storage.postgres import PostgresRepository
-from storage.question_files import read_bank_files
+from storage.question_files import read_bank_files, read_rubric_file
 from storage.results import PostgresResults
 from storage.runs import PostgresRuns
 from storage.seed import seed_interviewers
@@ -177,7 +182,46 @@ async def open_viva(
             app.router.add_get("/v1/realtime", realtime.handle)
         app.router.add_routes(page_routes(await asyncio.to_thread(read_pages), interviews))
         _health(viva, metrics)
+        if settings.database_url is None:
+            # Nobody else can reach this database, so the jobs are done here.
+            await stack.enter_async_context(working(dsn, await _aftermath(llm, retell)))
         yield viva
+
+
+@asynccontextmanager
+async def open_worker(settings: Settings) -> AsyncIterator[None]:
+    """A worker beside the servers, on the database of ``VIVA_DATABASE_URL``.
+
+    Raises:
+        SettingsError: the database is embedded; its worker is in the server.
+        StorageError: the database cannot be reached.
+    """
+    if settings.database_url is None:
+        raise SettingsError(
+            "With the embedded database, viva serve does the jobs itself; "
+            "set VIVA_DATABASE_URL to run workers beside it."
+        )
+    async with AsyncExitStack() as stack:
+        await asyncio.to_thread(preload_prompts)
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        llm = build_llm(
+            settings,
+            session,
+            time.monotonic,
+            lambda adapter, why: log.warning("another model is asked instead", adapter=adapter, why=why),
+        )
+        stack.push_async_callback(llm.aclose)
+        retell = _retell(settings)
+        if retell is not None:
+            stack.push_async_callback(retell.aclose)
+        await stack.enter_async_context(working(settings.database_url, await _aftermath(llm, retell)))
+        yield
+
+
+async def _aftermath(llm: LLM, retell: RetellApi | None) -> Callable[[Pool], Aftermath]:
+    rubrics = parse_rubrics(await asyncio.to_thread(read_rubric_file))
+    evaluator, coach = EvaluatorAgent(llm, rubrics), CoachAgent(llm)
+    return lambda pool: build_aftermath(pool, llm, evaluator, coach, retell, _now)
 
 
 async def _leases(settings: Settings) -> Leases:

@@ -120,7 +120,7 @@ class EmbeddedPostgres:
         _stop_orphan(self._pgdata)
         sockets = self._socket_dir(user)
         self._launch(binaries, user, sockets)
-        return f"postgresql://postgres@/postgres?host={quote(str(sockets), safe='/')}"
+        return _dsn(sockets)
 
     def _init(self, binaries: Path, user: OsUser | None) -> None:
         """Make the cluster aside and move it into place whole: a killed start leaves nothing half made."""
@@ -186,6 +186,19 @@ class EmbeddedPostgres:
                     f"the embedded PostgreSQL did not start: {why} (see {log_path}). {_WAY_OUT}"
                 )
             time.sleep(_POLL_S)
+
+
+def running_dsn(data_dir: Path | str) -> str | None:
+    """The DSN of the embedded PostgreSQL that another process runs on this folder; None when none does."""
+    try:
+        lines = (Path(data_dir).absolute() / "postgres" / "postmaster.pid").read_text().splitlines()
+    except OSError:
+        return None
+    return _dsn(Path(lines[4])) if len(lines) > 4 and lines[4] else None
+
+
+def _dsn(sockets: Path) -> str:
+    return f"postgresql://postgres@/postgres?host={quote(str(sockets), safe='/')}"
 
 
 _WAY_OUT: Final = "Or set VIVA_DATABASE_URL to a PostgreSQL that you run yourself"
