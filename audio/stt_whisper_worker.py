@@ -70,13 +70,15 @@ def _handler(model: Any, beam: int) -> Handler:
             vad_filter=False,
             without_timestamps=False,
         )
-        # It looks at half a minute whatever it is given: what it hears past the end of the sound is invented.
-        return _reply([s for s in segments if s.start < len(sound) / EAR_RATE])
+        return reply_of(list(segments), len(sound) / EAR_RATE)
 
     return handle
 
 
-def _reply(segments: list[Any]) -> Reply:
+def reply_of(heard: list[Any], length_s: float) -> Reply:
+    """faster-whisper's segments as a reply, for a piece that sounds ``length_s``."""
+    # It looks at half a minute whatever it is given: what it hears past the end of the sound is invented.
+    segments = [segment for segment in heard if segment.start < length_s]
     words: list[tuple[str, float, float, float | None]] = [
         (w.word.strip(), float(w.start), float(w.end), float(w.probability))
         for segment in segments

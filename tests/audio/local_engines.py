@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from audio.stt import STT
 
@@ -46,8 +47,8 @@ def children(module: str) -> list[int]:
 
 @contextmanager
 def lasting(stt: STT) -> Iterator[asyncio.Runner]:
-    """A loop on which ``stt`` lives for several tests, so that its model is loaded once."""
-    with asyncio.Runner() as runner:
+    """A loop as in production on which ``stt`` lives for several tests, so that its model is loaded once."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             yield runner
         finally:

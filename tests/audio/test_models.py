@@ -145,6 +145,16 @@ def test_attempts_that_bring_nothing_end(tmp_path: Path) -> None:
     run(go())
 
 
+def test_an_attempt_that_brings_something_is_not_counted(tmp_path: Path) -> None:
+    async def go() -> None:
+        source = hub(troubles=["die:300000"] * 8)
+        async with source.serve() as base:
+            check_whole(await pull(BASE, tmp_path, base=base, pause_s=0.0))
+        assert len(source.asked) == 9
+
+    run(go())
+
+
 def test_a_damaged_file_is_thrown_away(tmp_path: Path) -> None:
     async def go() -> None:
         source = hub(damaged=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import signal
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,6 +15,8 @@ from audio.stt import SttRefused
 from audio.stt_pocketsphinx import PocketsphinxSTT
 from audio.stt_switch import SwitchingSTT
 from audio.stt_whisper import WhisperSTT
+from audio.stt_whisper_worker import reply_of
+from audio.stt_worker import Reply
 from tests.audio.local_engines import SENTENCE, children, lasting, spoken
 from tests.audio.stt_contract import CHECKS, Check, hear, run_check
 from tests.fakes.stt_cases import CASES, NOISE, Case
@@ -69,6 +73,22 @@ def test_whisper_gives_every_word_a_time_and_a_confidence(
     assert len(heard.words) > 1
     assert all(word.confidence is not None for word in heard.words)
     assert heard.confidence is not None
+
+
+def test_what_whisper_hears_past_the_end_of_the_sound_is_left_out() -> None:
+    def segment(text: str, start: float, end: float, sure: float) -> SimpleNamespace:
+        word = SimpleNamespace(word=f" {text}", start=start, end=end, probability=sure)
+        return SimpleNamespace(
+            text=f" {text} ", start=start, end=end, avg_logprob=math.log(sure), words=[word]
+        )
+
+    reply = reply_of(
+        [segment("hi", 0.0, 1.0, 0.9), segment("so", 1.0, 2.0, 0.5), segment("um", 4, 29, 0.1)], 3.0
+    )
+    assert reply.text == "hi so"
+    assert [word[0] for word in reply.words] == ["hi", "so"]
+    assert reply.confidence == pytest.approx(0.7)
+    assert reply_of([], 3.0) == Reply()
 
 
 def test_pocketsphinx_captions_a_sentence_while_it_is_spoken(

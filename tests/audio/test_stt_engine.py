@@ -166,10 +166,27 @@ def test_no_more_than_its_size_run_and_a_long_queue_is_refused(tmp_path: Path) -
     run(go())
 
 
-@pytest.mark.parametrize("steps", range(1, 8))
-def test_a_load_outlives_its_asker_and_is_not_done_twice(tmp_path: Path, steps: int) -> None:
+def test_a_load_outlives_its_asker_and_is_not_done_twice(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "gate")
+
     async def go() -> None:
-        async with pool_of(tmp_path, "works dies-loading") as pool:
+        async with pool_of(tmp_path, "waits-loading dies-loading") as pool:
+            task = asyncio.create_task(pool.warm())
+            gate = await asyncio.to_thread(os.open, tmp_path / "gate", os.O_WRONLY)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            os.close(gate)
+            assert await pool.run(hear) == "8 bytes"
+            assert len(pool.pids) == 1
+
+    run(go())
+
+
+@pytest.mark.parametrize("steps", range(1, 8))
+def test_a_start_may_be_given_up_at_any_moment(tmp_path: Path, steps: int) -> None:
+    async def go() -> None:
+        async with pool_of(tmp_path, "works") as pool:
             task = asyncio.create_task(pool.warm())
             for _ in range(steps):
                 await asyncio.sleep(0)
@@ -177,7 +194,6 @@ def test_a_load_outlives_its_asker_and_is_not_done_twice(tmp_path: Path, steps: 
             with pytest.raises(asyncio.CancelledError):
                 await task
             assert await pool.run(hear) == "8 bytes"
-            assert len(pool.pids) == 1
 
     run(go())
 

@@ -81,7 +81,7 @@ def test_nothing_said_is_an_empty_text(case: Case) -> None:
         (Fail(403), SttRefused),
         (Fail(404), SttRefused),
         (Fail(413), SttRefused),
-        (Fail(302), SttRefused),
+        (Fail(307), SttRefused),
         (Fail(408), SttUnavailable),
         (Fail(429), SttUnavailable),
         (Fail(500), SttUnavailable),

@@ -21,6 +21,8 @@ def load(fields: dict[str, Any]) -> tuple[Handler, str]:
         raise WorkerError("not installed: get it", "missing")
     if todo == "dies-loading":
         os._exit(3)
+    if todo == "waits-loading":
+        Path(fields["lives"]).with_name("gate").read_bytes()  # a pipe: ends when the test lets go of it
     if todo == "hangs-loading":
         threading.Event().wait()
 

@@ -120,7 +120,9 @@ class SttVendor:
             step = Fail(400)
         match step:
             case Fail(status):
-                return web.json_response(self.error(status), status=status)
+                # A redirect leads back here, where the next step would be answered.
+                moved = {"Location": str(request.url)} if 300 <= status < 400 else {}
+                return web.json_response(self.error(status), status=status, headers=moved)
             case Raw(text):
                 return web.Response(text=text, content_type="application/json")
             case Hear(words):
