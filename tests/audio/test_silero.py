@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,23 @@ def test_equals_the_reference_model_over_real_speech(silero: Silero) -> None:
             expected.append(said.item())
         assert max(expected) > 0.9
         assert np.abs(run(silero, rows) - np.array(expected)).max() < 1e-5
+
+
+def test_the_weights_are_those_the_exporter_writes() -> None:
+    spec = importlib.util.find_spec("faster_whisper")
+    if spec is None or spec.origin is None:
+        pytest.skip("needs the reference model: pip install 'viva[whisper]'")
+    data = Path(str(files("audio"))) / "data"
+    exporter = importlib.util.spec_from_file_location("export_silero", data / "export_silero.py")
+    assert exporter is not None
+    assert exporter.loader is not None
+    module = importlib.util.module_from_spec(exporter)
+    exporter.loader.exec_module(module)
+    fresh = module.weights(Path(spec.origin).with_name("assets") / "silero_vad_v6.onnx")
+    stored = np.load(data / "silero_v6.npz")
+    assert set(stored.files) == set(fresh)
+    assert all((stored[name] == fresh[name]).all() for name in fresh)
+    assert "MIT" in (data / "silero_v6.LICENSE.txt").read_text(encoding="utf-8")
 
 
 def test_streams_of_a_batch_do_not_touch_each_other(silero: Silero) -> None:
