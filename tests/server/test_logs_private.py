@@ -1,4 +1,4 @@
-"""Not a word of a candidate in any log line: a whole interview with a marker in everything that is private."""
+"""Not a word of a candidate in any log line: a whole interview with a marker in all that is private."""
 
 from __future__ import annotations
 

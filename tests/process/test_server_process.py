@@ -1,0 +1,224 @@
+"""Real server processes: an interview through all four blocks, with the server killed in the middle."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+import asyncpg
+import pytest
+
+from interview.model import Block
+from interview.reading import words_of
+from server.simulate.candidates import answer
+from server.simulate.retell import RetellSimulator
+from storage.embedded import EmbeddedPostgres
+from storage.wire import connect
+from tests.fakes.own_server import OwnServer, own_server, run
+
+pytestmark = pytest.mark.process
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    # A short path, and not in pytest's own folder: PostgreSQL runs as another user when root starts it.
+    with tempfile.TemporaryDirectory(prefix="viva-process-") as folder:
+        data = Path(folder) / "var"
+        data.mkdir()
+        yield data
+        if (data / "postgres" / "postmaster.pid").exists():
+            left = EmbeddedPostgres(data)  # of a server that was killed: the next start ends it
+            left.start()
+            left.stop()
+
+
+class Books:
+    """A look into the server's database, and a signal whenever something is stored."""
+
+    def __init__(self, db: asyncpg.Connection) -> None:
+        self._db = db
+        self._stored: set[tuple[int, str]] = set()
+        self._changed = asyncio.Event()
+
+    @staticmethod
+    async def open(data_dir: Path) -> Books:
+        books = Books(
+            await connect(f"postgresql://postgres@/postgres?host={quote(str(data_dir / 'run'), safe='/')}")
+        )
+        await books._db.execute(
+            "CREATE OR REPLACE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " PERFORM pg_notify('stored', NEW.turn || ' ' || NEW.speaker); RETURN NEW; END $$;"
+            "CREATE OR REPLACE TRIGGER tell AFTER INSERT OR UPDATE ON mock_interview_utterances"
+            " FOR EACH ROW EXECUTE FUNCTION tell()"
+        )
+        await books._db.add_listener("stored", books._hear)
+        return books
+
+    def _hear(self, *given: Any) -> None:
+        turn, speaker = given[-1].split()
+        self._stored.add((int(turn), speaker))
+        self._changed.set()
+
+    async def until(self, turn: int, speaker: str) -> None:
+        async with asyncio.timeout(30):
+            while (turn, speaker) not in self._stored:
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def rows(self, sql: str) -> list[dict[str, Any]]:
+        return [dict(row) for row in await self._db.fetch(sql)]
+
+    async def close(self) -> None:
+        await self._db.remove_listener("stored", self._hear)
+        await self._db.close()
+
+
+ANSWERS = "SELECT turn, question_id, text FROM mock_interview_answers ORDER BY turn"
+
+
+async def create(server: OwnServer, **wishes: object) -> str:
+    async with (
+        aiohttp.ClientSession() as http,
+        http.post(f"{server.url}/v1/candidates/mock-ai-interview", json=wishes) as made,
+    ):
+        assert made.status == 201, await made.text()
+        return str((await made.json())["sessionId"])
+
+
+class Talk:
+    """What was asked and said, over both servers."""
+
+    def __init__(self) -> None:
+        self.turns: list[tuple[int, str, str]] = []
+        self.asked = ""
+
+    async def go_on(self, sim: RetellSimulator, turns: int) -> None:
+        for _ in range(turns):
+            if sim.end_reason is not None:
+                return
+            said = answer(self.asked, len(self.turns) + 1, 7)
+            number = sim.next_id
+            reply = await sim.say(said)
+            self.turns.append((number, said, reply.text))
+            self.asked = reply.text
+            if reply.end_call:
+                return
+
+
+def test_an_interview_of_thirty_minutes_survives_the_death_of_its_server(data_dir: Path) -> None:
+    talk = Talk()
+
+    async def first_half() -> tuple[RetellSimulator, list[dict[str, Any]]]:
+        async with own_server(data_dir) as server:
+            session = await create(server, role="Backend Developer", duration=30, scenario="mixed")
+            books = await Books.open(data_dir)
+            details = {"session_id": session}
+            sim = RetellSimulator(server.socket, "call_1", metadata=details, reconnects=False, deadline=30)
+            async with sim:
+                talk.asked = (await sim.greeting()).text
+                assert "about 30 minutes" in talk.asked
+                await talk.go_on(sim, 3)
+                await sim.barge_in(4)
+                await talk.go_on(sim, 2)
+                sim.drop()
+                await sim.reconnect()
+                assert (await sim.greeting()).text == ""
+                await talk.go_on(sim, 3)
+                await books.until(talk.turns[-1][0], "interviewer")
+                stored = await books.rows(ANSWERS)
+                await books.close()
+                await server.kill()
+                sim.end_reason = "the server was killed"  # Retell dials again; see the second half
+            assert sim.violations == []
+            return sim, stored
+
+    async def second_half(before: RetellSimulator, stored: list[dict[str, Any]]) -> None:
+        async with own_server(data_dir) as server:
+            books = await Books.open(data_dir)
+            assert await books.rows(ANSWERS) == stored
+            sim = RetellSimulator(server.socket, "call_1", deadline=30, transcript=before.transcript)
+            sim.next_id = before.next_id
+            async with sim:
+                assert (await sim.greeting()).text == ""
+                again = await sim.say("Could you repeat the question, please?")
+                question = again.text.removeprefix("Of course. ")
+                assert question in talk.asked, "it goes on at the same question"
+                talk.asked = again.text
+                await talk.go_on(sim, 200)
+                assert await sim.wait_end() == "agent_hangup"
+                assert sim.violations == []
+            (run_of,) = await ended(books)
+            assert run_of["status"] == "completed"
+            await check_books(books)
+            await books.close()
+            assert await server.stop() == 0
+        assert not (data_dir / "postgres" / "postmaster.pid").exists(), "PostgreSQL was stopped, too"
+
+    async def ended(books: Books) -> list[dict[str, Any]]:
+        async with asyncio.timeout(30):
+            while not (
+                found := await books.rows("SELECT status FROM mock_interview_responses WHERE is_ended")
+            ):
+                await books.rows("SELECT pg_sleep(0.01)")
+        return found
+
+    async def check_books(books: Books) -> None:
+        answers = {row["turn"]: row["text"] for row in await books.rows(ANSWERS)}
+        for number, said, _ in talk.turns:
+            assert said in answers[number], f"the answer of turn {number} is whole"
+        asked = await books.rows(
+            "SELECT DISTINCT q.block FROM mock_interview_answers a JOIN mock_interview_questions q"
+            " ON q.id = a.question_id WHERE q.block IS NOT NULL"
+        )
+        assert {row["block"] for row in asked} == set(Block)
+        follow_ups = await books.rows(
+            "SELECT q.reason, q.text, u.text AS answer FROM mock_interview_questions q"
+            " JOIN mock_interview_utterances i ON i.question_id = q.id AND i.speaker = 'interviewer'"
+            " JOIN mock_interview_utterances u ON u.turn = i.turn AND u.speaker = 'candidate'"
+            " WHERE q.parent_id IS NOT NULL"
+        )
+        assert len(follow_ups) >= 4
+        for one in follow_ups:
+            assert one["reason"] in one["answer"]
+            assert {w.lower() for w in words_of(one["reason"])} <= {w.lower() for w in words_of(one["text"])}
+
+    sim, stored = asyncio.run(first_half())
+    assert len(stored) == len(talk.turns)
+    asyncio.run(second_half(sim, stored))
+
+
+def test_a_second_server_and_a_stop_with_a_live_call(data_dir: Path) -> None:
+    async def act() -> None:
+        async with own_server(data_dir, VIVA_DRAIN_S="0") as server:
+            code, out, err = await run(data_dir, "serve")
+            assert (code, out) == (1, "")
+            assert err.startswith("viva: another Viva server is using ")
+            assert "VIVA_DATA_DIR" in err
+            assert err.count("\n") == 1
+            async with RetellSimulator(server.socket, "call_1", reconnects=False) as sim:
+                await sim.greeting()
+                assert await server.stop() == 0
+                assert sim.violations == [], "no close code but an abnormal end"
+                sim.end_reason = "the server was stopped"
+
+    asyncio.run(act())
+
+
+def test_the_bundled_simulator_holds_a_whole_interview(data_dir: Path) -> None:
+    async def act() -> None:
+        async with own_server(data_dir) as server:
+            words = ("simulate", "retell", "--url", server.socket, "--interrupt", "--drop", "--json")
+            code, out, _ = await run(data_dir, *words)
+            told = json.loads(out)
+            assert told["violations"] == []
+            assert (code, told["end_reason"], told["problem"]) == (0, "agent_hangup", None)
+            assert told["sockets"] == 2
+            assert told["turns"] > 10
+
+    asyncio.run(act())
