@@ -370,6 +370,8 @@ def _begins(text: str, heard: str) -> bool:
 
 def _holds_start(heard: str, question: str) -> bool:
     """True when at least the first six words of ``question`` are in ``heard``."""
+    if question in heard:
+        return True
     spoken = [w.lower() for w in words_of(heard)]
     start = [w.lower() for w in words_of(question)][:6]
     return any(spoken[n : n + len(start)] == start for n in range(len(spoken) - len(start) + 1))

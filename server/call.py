@@ -53,6 +53,8 @@ CANCEL_S: Final = 2.0
 """A cancelled reply must be gone within this; else it is logged and left behind."""
 REASK_S: Final = 2.0
 """After a restart the far side may ask its open question again; after this we answer it unasked."""
+SETTLE_S: Final = 0.005
+"""A write waits this long for what changes with it, and lets the first words of a reply go before."""
 RETRY_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 """Pauses between tries to store; the last one repeats while the call lives."""
 FLUSH_S: Final = 10.0
@@ -388,6 +390,7 @@ class LiveCall:
         tries = 0
         while True:
             await self._to_store.wait()
+            await asyncio.sleep(SETTLE_S)
             self._to_store.clear()
             try:
                 await self._store()

@@ -50,6 +50,16 @@ WHERE call_id = $1 AND NOT is_ended
 RETURNING fence, {RESPONSE_COLUMNS}
 """
 
+# A statement of its own after the lock on the response: it sees all that an owner before has stored.
+_WHOLE = f"""
+SELECT {SESSION_COLUMNS}, {PLANNED_QUESTIONS},
+    (SELECT coalesce(jsonb_agg(to_jsonb(q) ORDER BY q.position), '[]')
+     FROM mock_interview_questions q WHERE q.call_id = $2) AS follow_ups,
+    (SELECT coalesce(jsonb_agg(to_jsonb(u) ORDER BY u.turn, u.speaker), '[]')
+     FROM mock_interview_utterances u WHERE u.call_id = $2) AS said
+FROM mock_interview_sessions s WHERE s.id = $1 FOR NO KEY UPDATE OF s
+"""
+
 # One statement, so one round trip and one transaction. The lock on the row of the response makes the
 # fence decide: a newer owner's open_call comes wholly before (no row matches) or wholly after.
 _SAVE = f"""
@@ -115,27 +125,12 @@ class PostgresCalls:
                 fields = dict(row)
                 fence: int = fields.pop("fence")
                 response = to_response(fields)
-                stored = to_session(
-                    await _one(
-                        db,
-                        f"SELECT {SESSION_COLUMNS}, {PLANNED_QUESTIONS} FROM mock_interview_sessions s "
-                        "WHERE s.id = $1 FOR NO KEY UPDATE OF s",
-                        response.session_id,
-                    )
-                )
+                found = dict(await _one(db, _WHOLE, response.session_id, call_id))
+                follow_ups, said = found.pop("follow_ups"), found.pop("said")
+                stored = to_session(found)
                 if stored.session.status is SessionStatus.CANCELLED:
                     raise Closed("the interview was cancelled")
                 moved = await move_session(db, stored.session, Move.START)
-                follow_ups = await db.fetch(
-                    f"SELECT {QUESTION_COLUMNS} FROM mock_interview_questions WHERE call_id = $1 "
-                    "ORDER BY position",
-                    call_id,
-                )
-                said = await db.fetch(
-                    f"SELECT {UTTERANCE_COLUMNS} FROM mock_interview_utterances WHERE call_id = $1 "
-                    "ORDER BY turn, speaker",
-                    call_id,
-                )
         return OpenCall(
             stored=replace(stored, session=moved),
             response=response,
@@ -215,8 +210,8 @@ async def move_session(db: Connection, session: InterviewSession, move: Move) ->
     return moved
 
 
-async def _one(db: Connection, sql: str, key: str) -> asyncpg.Record:
-    row = await db.fetchrow(sql, key)
+async def _one(db: Connection, sql: str, *keys: str) -> asyncpg.Record:
+    row = await db.fetchrow(sql, *keys)
     if row is None:  # the foreign key and the lock on the response forbid it
         raise NotFound("no such interview")
     return row

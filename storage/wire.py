@@ -112,7 +112,14 @@ async def open_pool(dsn: str, *, min_size: int = 1, max_size: int = 10) -> Pool:
             timeout=_CONNECT_S,
             command_timeout=_COMMAND_S,
             init=set_codecs,
+            reset=_only_if_open,
         )
+
+
+async def _only_if_open(connection: Connection) -> None:
+    """No work here leaves state on a connection, so the round trip of a full reset is spared."""
+    if connection.is_in_transaction():
+        await connection.reset()
 
 
 @contextmanager

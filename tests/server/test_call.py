@@ -28,7 +28,7 @@ from interview.events import (
 )
 from interview.flow import Progress, Stage
 from interview.model import Mode, Wishes
-from server.call import CANCEL_S, FLUSH_S, INBOX, REASK_S, RETRY_S
+from server.call import CANCEL_S, FLUSH_S, INBOX, REASK_S, RETRY_S, SETTLE_S
 from server.line import AnswerSaved, CoachCue, QuestionAsked
 from storage.ports import Fenced, StorageDown
 from tests.fakes.llm import Script, ScriptedLLM, move
@@ -301,8 +301,8 @@ def test_a_store_that_is_away_delays_nothing_and_gets_everything() -> None:
     ]
     assert stormy.stored() == calm.stored()
     pauses = [later - sooner for sooner, later in zip(save.tries, save.tries[1:], strict=False)]
-    assert pauses[:5] == pytest.approx(RETRY_S)
-    assert pauses[5:7] == pytest.approx([RETRY_S[-1]] * 2)
+    assert pauses[:5] == pytest.approx([pause + SETTLE_S for pause in RETRY_S])
+    assert pauses[5:7] == pytest.approx([RETRY_S[-1] + SETTLE_S] * 2)
 
 
 def test_an_answer_is_acknowledged_only_when_it_is_stored() -> None:

@@ -131,6 +131,7 @@ def test_case_38_another_server_goes_on_at_the_same_question(dsn: str) -> None:
             await raw.ask(2, ("agent", asked[0]), ("user", "Could you repeat the question?"))
             again = spoken(await raw.complete(2))
             assert again.removeprefix("Of course. ") in asked[0]
+            await world.viva.registry.drain(0.0)
             turns = await world.rows("SELECT turn FROM mock_interview_answers ORDER BY turn")
             assert [row["turn"] for row in turns] == [1, 2]
 
