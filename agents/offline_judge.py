@@ -11,8 +11,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from math import fsum
 from typing import Any, Final
 
 import msgspec
@@ -32,7 +33,8 @@ class Kind(StrEnum):
 
 
 _KNOWLEDGE: Final = re.compile(
-    r"^\W*(?:(?:can|could) you )?(?:what(?:'s| is| are)|explain|define|compare|contrast|how (?:does|do"
+    r"^\W*(?:(?:can|could) you )?(?:what(?:'s| is| are| does| do (?!you)| makes| happens| can)|explain"
+    r"|define|compare|contrast|how (?:does|do"
     r"|is|are) (?!you)|why (?:is|are|do|does) (?!you)"
     r"|describe (?:the|how (?!you))|which|when (?:is|are|does|do|should|would))\b(?!.*\b(?:your"
     r"|you (?:have|are|were)|a time)\b)|\bdifferences? between\b|\bwalk me through (?:how|what|a"
@@ -53,7 +55,8 @@ _PLAN: Final = re.compile(
 _REASONS: Final = re.compile(
     r"\b(?:why (?:do|are|did|should|would) (?:you|we)|tell me about yourself|introduce yourself"
     r"|about you\b|your(?:self| (?:strength|weakness|career|goals?|motivation|background))|motivat\w+"
-    r"|where do you see)",
+    r"|where do you see|(?:are you|you are|you're) looking for|(?:next|ideal|dream|this) job\b"
+    r"|attracts? you|interests? you)",
     re.IGNORECASE,
 )
 _BY_TYPE: Final = {
@@ -97,8 +100,8 @@ def judge(facts: Mapping[str, Any]) -> str:
     if str(facts.get("language", "en")).split("-")[0].lower() not in ("en", ""):
         return _reading([(name, Judged(None, (), "the offline judge reads English only")) for name in order])
     kind = kind_of(question, str(facts.get("kind", "")))
-    expected = expected_of(question, facts["competencies"], facts["looks_for"])
-    holding = read(answer, expected, kind is Kind.REASONS)
+    expected = narrowed(expected_of(question, facts["competencies"], facts["looks_for"]), kind)
+    holding = read(answer, expected, kind is Kind.REASONS, kind in (Kind.STORY, Kind.REASONS))
     fit = relevance(holding, expected, kind)
     # An answer with little in it is weak; one with much in it that is not about the question is off it.
     substance = sum(part.hard for part in holding.kept)
@@ -124,6 +127,22 @@ def _reading(judged: Sequence[tuple[str, Judged]], on_topic: bool = True, readab
     ]
     found = {"claims": claims, "on_topic": on_topic, "readable": readable, "addresses_judge": False}
     return msgspec.json.encode(found).decode()
+
+
+def narrowed(expected: Expected, kind: Kind) -> Expected:
+    """Without topics that any question can touch, where the question is about a field of work."""
+    vague = {
+        Kind.KNOWLEDGE: _VAGUE_TOPICS | {"communication", "teamwork", "leadership"},
+        Kind.PLAN: _VAGUE_TOPICS,
+    }
+    left = tuple(topic for topic in expected.topics if topic not in vague.get(kind, ()))
+    return replace(expected, topics=left or expected.topics)
+
+
+_VAGUE_TOPICS: Final = frozenset(
+    "initiative decision change failure learning achievement motivation self_presentation "
+    "problem_solving culture".split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +173,7 @@ def relevance(holding: Holding, expected: Expected, kind: Kind) -> Fit:
             for root in roots:
                 mass[root] = 1 / spread[root] ** 0.6
             if topic in expected.topics:
-                touching += sum(mass[root] for root in roots)
+                touching += fsum(mass[root] for root in roots)
         touched += touching >= 0.4 or bool(part.stems & expected.own)
     near: dict[str, float] = {}
     for topic in expected.topics:
@@ -162,15 +181,19 @@ def relevance(holding: Holding, expected: Expected, kind: Kind) -> Fit:
             near[root] = max(weight, near.get(root, 0.0))
     for root in {root for part in parts for root in part.stems & expected.own}:
         near[root] = 0.4 if root in PLAIN else 1.2
-    score = sum(near.values())
+    score = fsum(near.values())
     foreign = max(
-        (sum(m.values()) for topic, m in masses.items() if topic not in expected.topics), default=0.0
+        (fsum(m.values()) for topic, m in masses.items() if topic not in expected.topics), default=0.0
     )
+    if kind is Kind.STORY and (BROAD | BETWEEN_PEOPLE) & set(expected.topics):
+        foreign *= 0.5
     if kind in (Kind.STORY, Kind.REASONS) and BROAD & set(expected.topics):
         score += 0.35 * min(4, holding.sentences_with("situation") + holding.count("actions"))
     if kind is not Kind.KNOWLEDGE and BETWEEN_PEOPLE & set(expected.topics):
-        score += 0.2 * min(5, holding.cue("people"))
-    value = 0.65 * min(1.0, score / 3.0) + 0.35 * min(1.0, touched / (0.4 * len(parts) or 1))
+        plainly = bool({"teamwork", "leadership", "culture"} & set(expected.topics))
+        score += min(1.8, 0.3 * holding.cue("people")) if plainly else min(1.0, 0.2 * holding.cue("people"))
+    spread_out = min(1.0, touched / (0.4 * len(parts) or 1)) * min(1.0, score / 2.0)
+    value = 0.65 * min(1.0, score / 3.0) + 0.35 * spread_out
     value *= min(1.0, 0.2 + score / (score + 0.45 * foreign)) if score else 0.0
     return Fit(value, len(near))
 
@@ -192,7 +215,7 @@ TECHNICAL: Final = frozenset(
     "programming "
     "algorithms code_quality machine_learning statistics data_engineering analytics finance engineering "
     "laboratory "
-    "estimation accuracy problem_solving".split()
+    "estimation accuracy problem_solving operations marketing".split()
 )
 BETWEEN_PEOPLE: Final = frozenset(
     ("conflict", "teamwork", "communication", "feedback", "leadership", "customer", "negotiation", "culture")
@@ -265,7 +288,7 @@ def _content(holding: Holding, expected: Expected, kind: Kind, fit: Fit) -> Judg
         Kind.STORY: 0.85 * first + 0.15 * second,
         Kind.KNOWLEDGE: second,
         Kind.PLAN: 0.5 * max(first, second) + 0.5 * (first + second) / 2,
-        Kind.REASONS: max(first, second),
+        Kind.REASONS: max(_share(story, 4.2, STEEP), _share(matter, 4.8, STEEP)),
     }[kind]
     share *= 0.4 + 0.6 * fit.value
     covered = _covered(holding, expected)

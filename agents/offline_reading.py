@@ -66,6 +66,11 @@ _CHAINED: Final = re.compile(
     r"|follow|listen|prepare)\b",
     re.IGNORECASE,
 )
+_DEALT: Final = re.compile(
+    r"\b(talk|talked|talking|speak|spoke|sit|sat|listen|listened)\s+(?:down\s+)?(?:to|with"
+    r"|together)\b(?! you\b)",
+    re.IGNORECASE,
+)
 _HEDGED: Final = re.compile(
     r"\b(?:always|never|usually|normally|generally|somehow|maybe|perhaps|probably|i (?:think|guess"
     r"|suppose)|kind of|sort of|or something"
@@ -184,7 +189,19 @@ _LEARNT: Final = _any(
     r"i would (?:have )?(?:start|do|done|ask|cut|involve)\w* (?:\w+ ){0,5}(?:earlier|sooner|differently)",
 )  # fmt: skip
 _EXAMPLE: Final = _any(
-    r"for example", r"for instance", r"such as", r"e\.g", r"say", r"imagine", r"like when", r"in one case"
+    r"for example",
+    r"for instance",
+    r"such as",
+    r"e\.g",
+    r"(?<!to )(?<!would )(?<!could )(?<!you )(?<!i )say",
+    r"imagine",
+    r"like when",
+    r"in one case",
+    r"(?:is|are|was|were) like",
+    r"in the same way",
+    r"similar to",
+    r"as if",
+    r"think of",
 )
 _BLAME: Final = _any(
     r"lazy", r"stupid", r"idiots?", r"incompetent", r"(?:his|her|their) (?:own )?fault",
@@ -192,9 +209,13 @@ _BLAME: Final = _any(
     r"useless", r"hate[ds]?", r"annoying", r"don'?t care", r"didn'?t care", r"whatever", r"clueless",
     r"told (?:him|her|them) (?:to )?shut",
 )  # fmt: skip
+_SOMEBODY: Final = re.compile(
+    r"\b(?:i|we|me|us|my|our|mine|he|she|they|him|her|them|his|their|it)\b", re.IGNORECASE
+)
 _PRAISE: Final = re.compile(
     r"\byour (?:\w+ ){0,2}(?:company|organi[sz]ation|firm|mission|culture|values|reputation|brand"
-    r"|innovation|global)\b"
+    r"|innovation|global|report|website|vision|annual)\b"
+    r"|\b(?:really |truly |deeply )?inspires? me\b|\binspired me\b"
     r"|\b(?:this|such an?) (?:\w+ )?(?:opportunity|interview|company|organi[sz]ation|firm)\b"
     r"|\b(?:great|good|excellent|interesting|fantastic|wonderful|tough) question\b|\bthank(?:s"
     r"| you)(?: so much| very much)? for\b"
@@ -250,6 +271,11 @@ class Part:
     actions: set[str] = field(default_factory=set)
     cues: dict[str, set[str]] = field(default_factory=dict)
     topics: dict[str, set[str]] = field(default_factory=dict)
+
+    @property
+    def sure(self) -> bool:
+        """Holds a figure in digits or a named thing."""
+        return bool(self.entities) or any(c.isdigit() for number in self.numbers for c in number)
 
     @property
     def hard(self) -> float:
@@ -368,8 +394,12 @@ def _content(text: str) -> set[str]:
     }
 
 
-def read(answer: str, expected: Expected, motivational: bool = False) -> Holding:
-    """Take an answer apart. ``motivational``: the question is about the company; praise may be content."""
+def read(answer: str, expected: Expected, motivational: bool = False, personal: bool = False) -> Holding:
+    """Take an answer apart.
+
+    ``motivational``: the question is about the company, so that praise may be content. ``personal``: it asks
+    for something of the speaker's own, so that general truths are none.
+    """
     seen: dict[str, set[str]] = {
         name: set() for name in ("terms", "topical", "numbers", "entities", "actions")
     }
@@ -396,7 +426,9 @@ def read(answer: str, expected: Expected, motivational: bool = False) -> Holding
         if not motivational and _EMPTY_TALK.search(sentence.text) and part.hard < 2.5:
             part.empty = True
         fluff = sum(root in FLUFF for root in part.stems)
-        if fluff >= 3 and part.hard < 2:
+        if fluff >= 2 and fluff >= 0.4 * len(part.stems) and not part.sure:
+            part.empty = True
+        if personal and not part.sure and not _SOMEBODY.search(sentence.text):
             part.empty = True
         if twin or part.empty or bare:
             continue
@@ -433,7 +465,7 @@ def _part(sentence: Sentence, expected: Expected) -> Part:
         if lowered in _NUMBER_WORDS:
             part.numbers.add(lowered)
             continue
-        lowered = lowered.partition("'")[0] or lowered
+        lowered = "not" if lowered.endswith("n't") else lowered.partition("'")[0] or lowered
         root = stem(lowered)
         if lowered in FUNCTION_WORDS or lowered in VAGUE or len(lowered) < 3:
             continue
@@ -457,7 +489,8 @@ def _part(sentence: Sentence, expected: Expected) -> Part:
             ("example", _EXAMPLE), ("blame", _BLAME), ("people", _PEOPLE),
         )
     }  # fmt: skip
-    if _HEDGED.search(plain) and not part.numbers and not part.entities:
+    bare = len(part.terms) + len(part.topical) < 3 and not part.numbers and not part.entities
+    if bare and _HEDGED.search(plain):
         # What is always or probably done was not seen to be done once.
         part.actions = set()
         part.cues |= {"reason": set(), "contrast": set(), "outcome": set()}
@@ -516,6 +549,8 @@ def _actions(text: str) -> set[str]:
         is_state = bool(_BE.search(match.group(1))) and not verb.endswith("ing")
         if not is_state and _concrete(verb, text[match.end() :]):
             found.add(stem(verb))
+    if subjects and (dealt := _DEALT.search(text)):
+        found.add(stem(dealt.group(1)))
     if subjects or re.search(r"\b(?:my|our)\b", text, re.IGNORECASE):
         for match in _CHAINED.finditer(text):
             if _concrete(match.group(1).lower(), text[match.end() :]):

@@ -11,7 +11,8 @@ from typing import Final
 
 _SUFFIXES: Final = tuple(
     sorted(
-        "ations ation ments ment nesses ness ingly ings ing ised ized ises izes ising izing ise ize edly ied "
+        "ations ation ments ment nesses ness ingly ings ing ised ized ises izes ising izing ise ize "
+        "edly ied "
         "ies ed ers er ors or ions ion ives ive ally ily ly ances ance ences ence ants ant ents ent als al "
         "es s e y".split(),
         key=len,
@@ -167,7 +168,8 @@ TOPICS: Final[dict[str, tuple[str, str]]] = {
         "why_are_you join_us join_our "
         "leave leaving passion* hire_you want_to_work",
         "because growth mission product role enjoy* impact learn* company team value* experience skill* "
-        "next_step looking_for contribut* years problem* domain background apply responsib* fit",
+        "next_step looking_for develop* grow room current* salary international atmosphere contribut* "
+        "years problem* domain background apply responsib* fit",
     ),
     "self_presentation": (
         "yourself introduc* about_you strength* background resume walk_me_through_your who_you_are",
@@ -415,6 +417,13 @@ TOPICS: Final[dict[str, tuple[str, str]]] = {
         "salesforce champion* competitor* renewal* meeting* referral* roi question* call* trial "
         "stakeholder* "
         "email* gatekeeper territory commission",
+    ),
+    "customer_success": (
+        "customer_success churn renew* account_manage* retention customer_retention",
+        "onboard* usage health_score check-in* adoption champion kick-off train* login* expan* "
+        "quarterly value "
+        "goal* discount* early unhappy relationship* use_the_product cancel* support ticket* upsell* "
+        "contract",
     ),
     "finance": (
         "financ* valuation dcf cash_flow* balance_sheet income_statement budget* forecast* accounting "

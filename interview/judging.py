@@ -313,9 +313,10 @@ def _total(verdicts: Iterable[Verdict], rubrics: Mapping[Dimension, Rubric]) -> 
 
 
 def _plain(claims: _Checked) -> list[Verdict]:
+    # In the order of the dimensions, so that equal readings add up to equal totals.
     return [
         Verdict(dimension, round(points_at(claim.level)), quotes=quotes)
-        for dimension, (claim, quotes) in claims.items()
+        for dimension, (claim, quotes) in sorted(claims.items(), key=lambda item: JUDGED.index(item[0]))
         if claim.level is not None
     ]
 
