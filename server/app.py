@@ -7,7 +7,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -92,7 +92,7 @@ async def open_viva(
     *,
     llm: LLM | None = None,
     patience: Patience | None = None,
-    voice: Callable[[Found], Voice] | None = None,
+    voice: Callable[[Found], Awaitable[Voice]] | None = None,
 ) -> AsyncIterator[Viva]:
     """Open database, models and services; close them again in reverse order.
 
@@ -290,7 +290,7 @@ async def serving(
     *,
     llm: LLM | None = None,
     patience: Patience | None = None,
-    voice: Callable[[Found], Voice] | None = None,
+    voice: Callable[[Found], Awaitable[Voice]] | None = None,
 ) -> AsyncIterator[Viva]:
     """A bound, listening server; leaving the block drains it, bounded by ``VIVA_DRAIN_S``."""
     async with open_viva(settings, llm=llm, patience=patience, voice=voice) as viva:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -47,10 +49,11 @@ class Found:
     """A call that may begin or go on, and what its line must know. How to start it is the book's business.
 
     ``open_turn``: the newest request that has no reply on record; it may be answered unasked.
-    ``last_turn``: turn ids up to it are taken; -1 before the first.
+    ``last_turn``: turn ids up to it are taken; -1 before the first. ``start`` takes what is to live as
+    long as the call beside it, such as its recording.
     """
 
-    start: Callable[[ManagedLine], None]
+    start: Callable[[ManagedLine, AbstractAsyncContextManager[None]], None]
     conversation: Conversation
     response: StoredResponse
     metadata: Mapping[str, Any]
@@ -111,7 +114,7 @@ class CallBook:
     def _found(self, call_id: str, conversation: Conversation, opened: OpenCall) -> Found:
         pending = conversation.unanswered()
         return Found(
-            start=lambda line: self._start(call_id, line, conversation, opened),
+            start=lambda line, beside: self._start(call_id, line, conversation, opened.fence, beside),
             conversation=conversation,
             response=opened.response,
             metadata=opened.stored.metadata,
@@ -141,14 +144,27 @@ class CallBook:
             log.info("call was registered meanwhile", call_id=safe_call_id(call_id))
         return True
 
-    def _start(self, call_id: str, line: ManagedLine, conversation: Conversation, opened: OpenCall) -> None:
-        self.registry.start(call_id, line, self._hold(call_id, line, conversation, opened.fence))
+    def _start(
+        self,
+        call_id: str,
+        line: ManagedLine,
+        conversation: Conversation,
+        fence: int,
+        beside: AbstractAsyncContextManager[None],
+    ) -> None:
+        self.registry.start(call_id, line, self._hold(call_id, line, conversation, fence, beside))
 
-    async def _hold(self, call_id: str, line: ManagedLine, conversation: Conversation, fence: int) -> None:
+    async def _hold(
+        self,
+        call_id: str,
+        line: ManagedLine,
+        conversation: Conversation,
+        fence: int,
+        beside: AbstractAsyncContextManager[None],
+    ) -> None:
         """Own the call from here to its end: lease, turn loop, closing of the books."""
-        async with keeping(
-            self.leases, f"call:{call_id}", self.owner, lambda: line.leave(EndReason.REPLACED)
-        ):
+        leave = partial(line.leave, EndReason.REPLACED)
+        async with keeping(self.leases, f"call:{call_id}", self.owner, leave), beside:
             await self._converse(call_id, line, conversation, fence)
 
     async def _converse(

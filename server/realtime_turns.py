@@ -7,8 +7,9 @@ that the transcript holds what was heard, and then ends a turn.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol, assert_never
 
 import structlog
@@ -29,7 +30,7 @@ from audio.ears import (
     UtteranceLikely,
 )
 from audio.pieces import Spoke
-from interview.delivery import Spoken
+from interview.delivery import DeliveryReport, Spoken, SpokenWord
 from interview.events import (
     BargeIn,
     LineEvent,
@@ -79,6 +80,10 @@ class Tap(Protocol):
         """The interviewer fell silent at ``at_ms``; what was to be heard after it was not."""
         ...
 
+    def report(self, start_s: float, end_s: float, words: Sequence[SpokenWord]) -> DeliveryReport | None:
+        """How the answer between two positions, in seconds, was spoken; None where that is not measured."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Voice:
@@ -86,12 +91,14 @@ class Voice:
 
     ``ears``: language, input rate. ``mouth``: output rate, where to send. ``tap``: input and output rate.
     ``audio_base_ms``: where this line's sound begins on the call's audio clock, after earlier lines.
+    ``beside`` lives as long as the call, such as its recording.
     """
 
     ears: Callable[[str, int], EarsPort]
     mouth: Callable[[int, Callable[[Spoke], Awaitable[None]]], MouthPort]
     tap: Callable[[int, int], Tap] | None = None
     audio_base_ms: int = 0
+    beside: AbstractAsyncContextManager[None] = field(default_factory=nullcontext)
 
 
 class Turns:
@@ -236,7 +243,9 @@ class Turns:
             words = tuple(
                 replace(word, start_s=word.start_s + base_s, end_s=word.end_s + base_s) for word in words
             )
-        return Spoken(event.start_ms / 1000 + base_s, event.end_ms / 1000 + base_s, words)
+        start_s, end_s = event.start_ms / 1000 + base_s, event.end_ms / 1000 + base_s
+        report = None if self._tap is None else self._tap.report(start_s, end_s, words)
+        return Spoken(start_s, end_s, words, report)
 
     async def _nothing_said(self, at_ms: int) -> None:
         """A sound without words. A reply that was cut for it must not leave the call hanging."""

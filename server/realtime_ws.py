@@ -50,6 +50,10 @@ class Outbox:
         self._stir = asyncio.Event()
         self._closing: tuple[int, str] | None = None
 
+    @property
+    def closing(self) -> bool:
+        return self._closing is not None
+
     def put(self, frame: Frame) -> None:
         if self._closing is not None:
             return
@@ -108,7 +112,7 @@ class RealtimeEndpoint:
     registry: CallRegistry
     find: Find
     tokens: CallTokens
-    voice: Callable[[Found], Voice]
+    voice: Callable[[Found], Awaitable[Voice]]
     scorecard_url: Callable[[Found], str | None] = lambda _: None
     recording: Callable[[Found], bool] = lambda _: False
     engines: Mapping[str, str] = field(default_factory=dict)
@@ -196,7 +200,8 @@ class RealtimeEndpoint:
                 if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
                     await line.receive(outbox, message.data)
         finally:
-            if ws.close_code == WSCloseCode.OK:
+            # After a close of ours the code is the client's echo and says nothing.
+            if ws.close_code == WSCloseCode.OK and not outbox.closing:
                 line.hung_up(outbox)
             else:
                 line.lost(outbox)
@@ -208,6 +213,9 @@ class RealtimeEndpoint:
             return None
         if (already := self.registry.line(call_id, RealtimeLine)) is not None:
             return already
+        voice = await self.voice(found)
+        if (meanwhile := self.registry.line(call_id, RealtimeLine)) is not None:
+            return meanwhile
         info = CallInfo(
             call_id=call_id,
             resume_token=lambda: self.tokens.issue(call_id, RESUME_S)[0],
@@ -216,9 +224,9 @@ class RealtimeEndpoint:
             recording=self.recording(found),
             engines=dict(self.engines),
         )
-        line = RealtimeLine(info, self.voice(found), last_turn=found.last_turn, grace_s=self.grace_s)
+        line = RealtimeLine(info, voice, last_turn=found.last_turn, grace_s=self.grace_s)
         try:
-            found.start(line)
+            found.start(line, voice.beside)
         except Draining:
             outbox.close(WSCloseCode.SERVICE_RESTART, "the server restarts; connect again")
             return None

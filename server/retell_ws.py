@@ -6,6 +6,7 @@ import asyncio
 import hmac
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -137,7 +138,7 @@ class RetellEndpoint:
             protocol.newest = max(protocol.newest, found.open_turn)
         line = RetellLine(call_id, protocol, greeted=found.greeted, grace_s=self.grace_s)
         try:
-            found.start(line)
+            found.start(line, nullcontext())
         except Draining:
             return None
         await line.attach(socket, configured=True)

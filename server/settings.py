@@ -30,6 +30,7 @@ FLAGS: Final = (
     "leaderboards",
     "elasticsearch",
 )
+ON_BY_DEFAULT: Final = frozenset({"audio_scoring"})
 _SECRET_FILE: Final = "secret"
 _MIN_SECRET: Final = 32
 
@@ -84,7 +85,7 @@ class Settings:
     oidc_audience: str | None = None
     jwt_secret: str | None = field(default=None, repr=False)
     secret: str | None = field(default=None, repr=False)
-    flags: frozenset[str] = frozenset()
+    flags: frozenset[str] = ON_BY_DEFAULT
     drain_s: float = 20.0
 
     def secret_values(self) -> tuple[str, ...]:
@@ -266,7 +267,7 @@ def _chain(text: str) -> tuple[str, ...]:
 
 
 def _flags(text: str) -> frozenset[str]:
-    on: dict[str, bool] = {}
+    on = dict.fromkeys(ON_BY_DEFAULT, True)
     for part in filter(None, (p.strip().lower() for p in text.split(","))):
         name, _, state = part.partition("=")
         if name not in FLAGS:

@@ -127,7 +127,7 @@ class FakeVoice:
     ears: list[ScriptedEars] = field(default_factory=list)
     mouths: list[ScriptedMouth] = field(default_factory=list)
 
-    def __call__(self, _: Found) -> Voice:
+    async def __call__(self, _: Found) -> Voice:
         return self.voice()
 
     def voice(self) -> Voice:
@@ -194,8 +194,9 @@ class RealtimeClient:
         """Read to the end; the close code."""
         while True:
             message = await self.ws.receive()
+            if message.type is aiohttp.WSMsgType.CLOSE:
+                return int(message.data)
             if message.type in (
-                aiohttp.WSMsgType.CLOSE,
                 aiohttp.WSMsgType.CLOSED,
                 aiohttp.WSMsgType.CLOSING,
                 aiohttp.WSMsgType.ERROR,

@@ -125,7 +125,7 @@ def hold(
     *,
     llm: Callable[[], ScriptedLLM] = ScriptedLLM,
     patience: Patience | None = None,
-    voice: Callable[[Found], Voice] | None = None,
+    voice: Callable[[Found], Awaitable[Voice]] | None = None,
     **more: Any,
 ) -> None:
     """Run ``act`` against a fresh server; afterwards nothing may be left running."""
