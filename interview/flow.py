@@ -130,8 +130,10 @@ def decide(
     index = _upcoming(questions, progress.index, left_s)
     upcoming = questions[index] if index < len(questions) else None
     planned_s = sum(question.time_limit_s for question in questions[progress.index + 1 :])
-    spare_s = left_s - CLOSING_RESERVE_S - planned_s
-    steps = _steps(progress, because, answer, current, upcoming, left_s, spare_s, max_probes)
+    budget_s = left_s - CLOSING_RESERVE_S
+    room_s = budget_s - _owed_s(questions[progress.index + 1 :], current)
+    spare_s = budget_s - planned_s
+    steps = _steps(progress, because, answer, current, upcoming, left_s, room_s, spare_s, max_probes)
     return Directive(steps, answer, current, upcoming, index, progress.probes, left_s)
 
 
@@ -142,6 +144,7 @@ def _steps(
     current: Question | None,
     upcoming: Question | None,
     left_s: float,
+    room_s: float,
     spare_s: float,
     max_probes: int,
 ) -> tuple[Step, ...]:
@@ -167,11 +170,17 @@ def _steps(
         return (Step.CLARIFY,)
     forward = Step.ADVANCE if upcoming is not None else Step.CLOSE
     allowed = min(current.max_probes, max_probes)
-    room = left_s - CLOSING_RESERVE_S >= MIN_PROBE_S
+    room = room_s >= MIN_PROBE_S
     if has_words(answer) and progress.probes < allowed and room and current.type is not QuestionType.CLOSING:
         rather_deeper = progress.probes == 0 or spare_s >= MIN_PROBE_S
         return (Step.PROBE, forward) if rather_deeper else (forward, Step.PROBE)
     return (forward,)
+
+
+def _owed_s(to_come: Sequence[Question], now: Question | None) -> float:
+    """Seconds for one question of each block still to come."""
+    block = now.block if now else None
+    return sum({q.block: q.time_limit_s for q in reversed(to_come[:-1]) if q.block != block}.values())
 
 
 def _upcoming(questions: Sequence[Question], index: int, left_s: float) -> int:
@@ -186,12 +195,9 @@ def _upcoming(questions: Sequence[Question], index: int, left_s: float) -> int:
     block = questions[index].block if index >= 0 else None
     for place in range(following, len(questions) - 1):
         question = questions[place]
-        owed = {
-            q.block: q.time_limit_s for q in reversed(questions[place + 1 : -1]) if q.block != question.block
-        }
         repeated = question.block == block
-        needed = question.time_limit_s + (sum(owed.values()) if repeated else 0)
-        if needed <= budget or (not repeated and budget >= MIN_PROBE_S):
+        needed = question.time_limit_s + (_owed_s(questions[place + 1 :], question) if repeated else 0)
+        if needed <= budget or (not repeated and budget > 0):
             return place
     return len(questions) - 1
 
