@@ -117,6 +117,7 @@ class After:
     retell: RetellApi | None
     llm: LLM
     now: datetime = NOON
+    owner: str = "ada"
     aftermath: Aftermath = field(init=False)
 
     def __post_init__(self) -> None:
@@ -130,9 +131,9 @@ class After:
         )
 
     async def register(self, call_id: str = "call1", transport: str = "realtime", **more: Any) -> None:
-        """A run through the interview ``s1`` of Ada's, which is made when it is missing."""
+        """A run through the interview ``s1`` of ``owner``'s, which is made when it is missing."""
         if not await self.rows("SELECT id FROM mock_interview_sessions"):
-            session = InterviewSession("s1", "ada", Wishes("nurse"), PLAN)
+            session = InterviewSession("s1", self.owner, Wishes("nurse"), PLAN)
             await self.repo.add_session(StoredSession(session, "link1", "slug-1", "Practice", "maya", NOON))
         given: dict[str, Any] = {"email": "", "name": "Zoe Quist", "created_at": NOON} | more
         await self.repo.add_response(StoredResponse(f"r-{call_id}", "s1", call_id, transport, **given))
