@@ -33,7 +33,8 @@ class Kind(StrEnum):
 
 
 _KNOWLEDGE: Final = re.compile(
-    r"^\W*(?:(?:can|could) you )?(?:what(?:'s| is| are| does| do (?!you)| makes| happens| can)|explain"
+    r"^\W*(?:(?:can|could) you )?(?:what(?:'s| is| are| does| do (?!you)| makes| happens| can| causes)"
+    r"|explain"
     r"|define|compare|contrast|how (?:does|do"
     r"|is|are) (?!you)|why (?:is|are|do|does) (?!you)"
     r"|describe (?:the|how (?!you))|which|when (?:is|are|does|do|should|would))\b(?!.*\b(?:your"
@@ -42,20 +43,23 @@ _KNOWLEDGE: Final = re.compile(
     re.IGNORECASE,
 )
 _STORY: Final = re.compile(
-    r"\b(?:a time|an? (?:situation|example|instance|occasion|project|moment|case|mistake|goal|decision"
-    r"|challenge)|have you ever|last time|most (?:difficult|challenging|proud)"
+    r"\b(?:a time|an? (?:situation|example|instance|occasion|project|moment|case|mistake|goal|challenge"
+    r"|decision (?:you|that|without|with|where))|have you ever|last time|most (?:difficult|challenging"
+    r"|proud)"
     r"|(?:did|were|have) you|you (?:had|have|were|did|made|led|worked|faced|failed|disagreed))\b",
     re.IGNORECASE,
 )
 _PLAN: Final = re.compile(
-    r"\b(?:would you|you would|imagine|suppose|if (?:you|a|an|the|your)|how do you|what do you do"
+    r"\b(?:would you|you would|imagine|suppose|if (?:you|a|an|the|your)|(?:how|what) (?:do|would|can"
+    r"|should|will) you"
     r"|how should|your (?:approach|process|strategy))\b",
     re.IGNORECASE,
 )
 _REASONS: Final = re.compile(
     r"\b(?:why (?:do|are|did|should|would) (?:you|we)|tell me about yourself|introduce yourself"
     r"|about you\b|your(?:self| (?:strength|weakness|career|goals?|motivation|background))|motivat\w+"
-    r"|where do you see|(?:are you|you are|you're) looking for|(?:next|ideal|dream|this) job\b"
+    r"|where do you see|say about you|describe yourself|who are you|(?:are you|you are"
+    r"|you're) looking for|(?:next|ideal|dream|this) job\b"
     r"|attracts? you|interests? you)",
     re.IGNORECASE,
 )
@@ -179,7 +183,8 @@ def relevance(holding: Holding, expected: Expected, kind: Kind) -> Fit:
     for topic in expected.topics:
         for root, weight in masses.get(topic, {}).items():
             near[root] = max(weight, near.get(root, 0.0))
-    for root in {root for part in parts for root in part.stems & expected.own}:
+    told = [part for part in holding.parts if not part.empty] or holding.parts
+    for root in {root for part in told for root in part.stems & expected.own}:
         near[root] = 0.4 if root in PLAIN else 1.2
     score = fsum(near.values())
     foreign = max(
@@ -195,7 +200,18 @@ def relevance(holding: Holding, expected: Expected, kind: Kind) -> Fit:
     spread_out = min(1.0, touched / (0.4 * len(parts) or 1)) * min(1.0, score / 2.0)
     value = 0.65 * min(1.0, score / 3.0) + 0.35 * spread_out
     value *= min(1.0, 0.2 + score / (score + 0.45 * foreign)) if score else 0.0
+    if kind is Kind.STORY:
+        value = max(value, _told(holding, bool(expected.topics)))
     return Fit(value, len(near))
+
+
+def _told(holding: Holding, has_topic: bool) -> float:
+    """A floor for stories with people and steps in them: what one is about is often told without its words."""
+    people, actions = holding.cue("people"), holding.count("actions")
+    scene = bool(holding.cue("situation"))
+    if not has_topic:
+        return 0.6 if actions >= 2 and (scene or people) else 0.0
+    return 0.42 if people >= 3 and actions >= 3 and (scene or people + actions >= 8) else 0.0
 
 
 BROAD: Final = frozenset(
@@ -226,12 +242,12 @@ OFF_TOPIC: Final = 0.36
 
 
 def _readable(answer: str) -> bool:
-    """False when fewer than half of the words are words this judge, or English grammar, knows."""
+    """False when most words are none that this judge, or English grammar, knows."""
     words = [word for word in words_in(answer) if not any(c.isdigit() for c in word)]
     if len(words) < 6:
         return True
     known = sum(_known(word) for word in words)
-    return known / len(words) >= 0.5
+    return known / len(words) >= 0.42
 
 
 def _known(word: str) -> bool:
@@ -260,7 +276,9 @@ def _most(value: float, most: float) -> float:
 
 def _content(holding: Holding, expected: Expected, kind: Kind, fit: Fit) -> Judged:
     actions, numbers = holding.count("actions"), holding.count("numbers")
-    entities, terms, topical = holding.count("entities"), holding.count("terms"), holding.count("topical")
+    entities, terms = holding.count("entities"), holding.count("terms")
+    # Saying the words of the question back is no evidence.
+    topical = len({root for part in holding.kept for root in part.topical} - expected.own)
     outcomes = holding.sentences_with("outcome", 0.7)
     reasons, contrasts = holding.sentences_with("reason"), holding.sentences_with("contrast")
     story = (
@@ -283,12 +301,14 @@ def _content(holding: Holding, expected: Expected, kind: Kind, fit: Fit) -> Judg
         + 0.3 * _most(numbers + entities, 4)
         + 0.3 * _most(actions, 4)
     )
-    first, second = _share(story, 5.2, STEEP), _share(matter, 6.5, STEEP)
+    first, second = _share(story, 5.2, STEEP), _share(matter, 5.8, STEEP)
+    # Plans and reasons hold fewer facts than stories and explanations; less of them says as much.
+    eager = _share(story, 4.0, STEEP), _share(matter, 4.4, STEEP)
     share = {
         Kind.STORY: 0.85 * first + 0.15 * second,
         Kind.KNOWLEDGE: second,
-        Kind.PLAN: 0.5 * max(first, second) + 0.5 * (first + second) / 2,
-        Kind.REASONS: max(_share(story, 4.2, STEEP), _share(matter, 4.8, STEEP)),
+        Kind.PLAN: 0.7 * max(eager) + 0.3 * min(eager),
+        Kind.REASONS: max(eager),
     }[kind]
     share *= 0.4 + 0.6 * fit.value
     covered = _covered(holding, expected)
@@ -349,7 +369,14 @@ def _depth(holding: Holding, kind: Kind, fit: Fit) -> Judged:
         holding, lambda part: 2 * _has(part, "reason") + 2 * _has(part, "contrast") + part.weight / 3
     )
     why = f"{reasons} reasons, {contrasts} alternatives or conditions, {steps} steps of the speaker"
-    return Judged(1 + 4.9 * _share(depth, 4.2, STEEP) * (0.5 + 0.5 * fit.value), best, why)
+    return Judged(
+        1
+        + 4.9
+        * _share(depth, 4.2 if kind in (Kind.STORY, Kind.KNOWLEDGE) else 3.6, STEEP)
+        * (0.5 + 0.5 * fit.value),
+        best,
+        why,
+    )
 
 
 def _soft_skills(holding: Holding, topics: frozenset[str], kind: Kind, fit: Fit) -> Judged:
@@ -366,7 +393,7 @@ def _soft_skills(holding: Holding, topics: frozenset[str], kind: Kind, fit: Fit)
         + 0.4 * _most(holding.sentences_with("outcome", 1.0), 2)
         + 0.3 * bool(holding.cue("reason"))
     )
-    level = 1 + 4.9 * _share(value, 3.4, STEEP) * (0.6 + 0.4 * fit.value)
+    level = 1 + 4.9 * _share(value, 3.4 if kind is Kind.STORY else 2.7, STEEP) * (0.6 + 0.4 * fit.value)
     blame = sum(bool(part.cues.get("blame")) for part in holding.parts)
     best = _best(
         holding,

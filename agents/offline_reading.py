@@ -53,7 +53,7 @@ _SUBJECT: Final = re.compile(
 )
 _BE: Final = re.compile(r"(?:['’](?:m|re)|\b(?:am|are|was|were))\b", re.IGNORECASE)
 _CHAINED: Final = re.compile(
-    r"(?:,|\band|\bthen|\bbut|\bby)\s+(?:then |also |finally |first )?"
+    r"(?:,|\b(?i:and|then|but|by))\s+(?:then |also |finally |first )?"
     r"([a-z]+ed|[a-z]{3,}ing|wrote|built|sent|ran|told|set|cut|put|led|drew|split|brought|found|spoke"
     r"|rang|held|met|took"
     r"|gave|made|taught|paid|chose|showed|kept|got|read|moved|went|check|ask|call|write|explain|test"
@@ -64,7 +64,6 @@ _CHAINED: Final = re.compile(
     r"|negotiate|involve"
     r"|clarify|summari[sz]e|draft|design|implement|deploy|refactor|isolate|reproduce|apologi[sz]e"
     r"|follow|listen|prepare)\b",
-    re.IGNORECASE,
 )
 _DEALT: Final = re.compile(
     r"\b(talk|talked|talking|speak|spoke|sit|sat|listen|listened)\s+(?:down\s+)?(?:to|with"
@@ -72,13 +71,15 @@ _DEALT: Final = re.compile(
     re.IGNORECASE,
 )
 _HEDGED: Final = re.compile(
-    r"\b(?:always|never|usually|normally|generally|somehow|maybe|perhaps|probably|i (?:think|guess"
-    r"|suppose)|kind of|sort of|or something"
-    r"|i['’]m (?:very |really |quite |pretty )?good|good at|(?:do|doing|did) (?:my|our) best|as (?:fast"
-    r"|soon|hard|well) as possible|everything|whatever"
-    r"|don['’]t (?:really|usually|normally|need)|not really|anyone|everybody|some people)\b",
+    r"\b(?:somehow|maybe|perhaps|probably|normally|i (?:think|guess|suppose)|kind of|sort of|or something"
+    r"|i['’]m (?:very |really |quite |pretty )?good|good at|(?:do|doing|did) (?:my|our) best"
+    r"|as (?:fast|soon|hard|well) as possible|everything|whatever|don['’]t (?:really|usually|normally"
+    r"|need)|not really"
+    r"|anyone|everybody|some people)\b",
     re.IGNORECASE,
 )
+_HABIT: Final = re.compile(r"\b(?:always|never|usually|generally)\b", re.IGNORECASE)
+"""What is always done is no case of its being done; where a way of working was asked for, it is the answer."""
 _ALL_OF_IT: Final = re.compile(
     r"\b(?:a |one )?(?:hundred|thousand)(?: and (?:ten|one|twenty))? ?(?:percent|%)|\b1\d0 ?(?:percent"
     r"|%)|\b24/7\b",
@@ -210,8 +211,11 @@ _BLAME: Final = _any(
     r"told (?:him|her|them) (?:to )?shut",
 )  # fmt: skip
 _SOMEBODY: Final = re.compile(
-    r"\b(?:i|we|me|us|my|our|mine|he|she|they|him|her|them|his|their|it)\b", re.IGNORECASE
+    r"\b(?:i|we|me|us|my|our|mine|he|she|they|him|her|them|his|their|it|was|were|had"
+    r"|[a-z]{2,}ed)\b",
+    re.IGNORECASE,
 )
+"""Somebody is meant, or something happened: not a truth for all."""
 _PRAISE: Final = re.compile(
     r"\byour (?:\w+ ){0,2}(?:company|organi[sz]ation|firm|mission|culture|values|reputation|brand"
     r"|innovation|global|report|website|vision|annual)\b"
@@ -219,7 +223,8 @@ _PRAISE: Final = re.compile(
     r"|\b(?:this|such an?) (?:\w+ )?(?:opportunity|interview|company|organi[sz]ation|firm)\b"
     r"|\b(?:great|good|excellent|interesting|fantastic|wonderful|tough) question\b|\bthank(?:s"
     r"| you)(?: so much| very much)? for\b"
-    r"|\bto (?:answer|come back to) (?:your|the) question\b|\b(?:once said|saying goes|as they say"
+    r"|\bto (?:answer|come back to) (?:your|the) question\b|\b(?:research shows?|studies show"
+    r"|experts (?:agree|say)|statistics show|once said|saying goes|as they say"
     r"|proverb)\b|\bdream come true\b",
     re.IGNORECASE,
 )
@@ -227,7 +232,9 @@ _PRAISE: Final = re.compile(
 _EMPTY_TALK: Final = re.compile(
     r"\b(?:as i (?:\w+ )?(?:said|mentioned|stated|noted|explained)|like i said|as mentioned"
     r"|this (?:role|position)"
-    r"|let me (?:elaborate|explain|expand|repeat|emphasi[sz]e|be clear|just|think|start by)"
+    r"|let me\b|(?:i|we)(?:['’]d| would) (?:also )?like to (?:say|add|mention|point out)|i have to say"
+    r"|i want you to know"
+    r"|i hope (?:that )?this|(?:that|this|which) makes sense|so to speak|the whole thing|get the idea"
     r"|to (?:elaborate|sum|summari[sz]e|conclude|reiterate|emphasi[sz]e|be honest)"
     r"|in (?:conclusion|summary|short|other words|today['’]s|life|general|my opinion)"
     r"|at the end of the day|when all is said"
@@ -409,7 +416,7 @@ def read(answer: str, expected: Expected, motivational: bool = False, personal: 
     for sentence in sentences(answer):
         if not words_in(sentence.text):
             continue
-        part = _part(sentence, expected)
+        part = _part(sentence, expected, personal)
         words = words_in(sentence.text)
         count += len(words)
         vague += sum(word.lower() in VAGUE for word in words)
@@ -444,7 +451,7 @@ def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
     return len(one & other) / len(one) >= 0.75
 
 
-def _part(sentence: Sentence, expected: Expected) -> Part:
+def _part(sentence: Sentence, expected: Expected, personal: bool) -> Part:
     text = sentence.text
     plain = _ALL_OF_IT.sub(" ", _PLACEHOLDER.sub(" ", text))
     found = list(_WORD.finditer(plain))
@@ -490,7 +497,7 @@ def _part(sentence: Sentence, expected: Expected) -> Part:
         )
     }  # fmt: skip
     bare = len(part.terms) + len(part.topical) < 3 and not part.numbers and not part.entities
-    if bare and _HEDGED.search(plain):
+    if bare and (_HEDGED.search(plain) or (personal and _HABIT.search(plain))):
         # What is always or probably done was not seen to be done once.
         part.actions = set()
         part.cues |= {"reason": set(), "contrast": set(), "outcome": set()}

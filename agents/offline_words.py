@@ -50,7 +50,7 @@ def stem(word: str) -> str:
 # topic: words that call it up in a question | words that answers about it use besides
 TOPICS: Final[dict[str, tuple[str, str]]] = {
     "conflict": (
-        "conflict* misunderst* disagree* argument clash tension dispute friction coworker co-worker "
+        "conflict* assertive* speak_up spoke_up misunderst* disagree* argument clash tension dispute friction coworker co-worker "
         "difficult_person "
         "get_along confront* pushback opposing",
         "opinion compromise listen perspective side convince frustrat* upset resolv* mediat* apologi* "
@@ -58,11 +58,11 @@ TOPICS: Final[dict[str, tuple[str, str]]] = {
         "understood concern one-on-one insist* refus* heated relationship common_ground oppos* objected "
         "calm "
         "privately aside blunt angry shout* misunderstand* middle_ground reconcile respect pushed_back "
-        "both_sides turned_out sat_with walked_over expected clarif* "
+        "both_sides turned_out against suggest* reason* sat_with walked_over expected clarif* "
         "colleague wanted agree* argu*",
     ),
     "failure": (
-        "fail* accountab* own_up mistake* wrong error regret* setback weakness* disappoint* did_not_go "
+        "fail* resilien* fell_short fall_short accountab* own_up mistake* wrong error regret* setback weakness* disappoint* did_not_go "
         "went_badly missed",
         "broke outage fault responsib* own apolog* lesson learn* since checklist prevent* fix* rollback "
         "underestimat* assum* overlook* admit* late blame should_have differently recover* forgot "
@@ -172,7 +172,7 @@ TOPICS: Final[dict[str, tuple[str, str]]] = {
         "years problem* domain background apply responsib* fit",
     ),
     "self_presentation": (
-        "yourself introduc* about_you strength* background resume walk_me_through_your who_you_are",
+        "yourself introduc* about_you say_about strength* background resume walk_me_through_your who_you_are",
         "experience years worked role degree start* career currently project* skill* responsib* joined "
         "studied "
         "graduat* lead* team moved company specialis* specializ* engineer analyst manager nurse teacher",
