@@ -29,6 +29,8 @@ _KIND_BRIDGES: Final = (
     "I appreciate the detail.",
     "Thank you, I can see that it took effort.",
 )
+FIXED: Final = (*CANNED.values(), *_NUDGES, *_BRIDGES, *_KIND_BRIDGES)
+"""Lines that are the same for everyone, so that their sound may be kept."""
 
 
 def bridge(sliders: Sliders, n: int) -> str:

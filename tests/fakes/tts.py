@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -98,9 +99,10 @@ class ScriptedTTS:
                 number = len(stream.clauses)
                 stream.clauses.append(text)
                 step = self._script.pop(0) if self._script else Say()
-                async for sound in self._clause(text, speed, number, base_ms, step):
-                    base_ms += CHUNK_MS if sound.pcm else 0
-                    yield sound
+                async with aclosing(self._clause(text, speed, number, base_ms, step)) as sounds:
+                    async for sound in sounds:
+                        base_ms += CHUNK_MS if sound.pcm else 0
+                        yield sound
             stream.live = False
         except TtsError:
             stream.live = False
