@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -36,19 +36,23 @@ from server.findings import EvaluateService, FeedbackService
 from server.interviewers import AgentInterviewerService, OwnLine
 from server.interviews import MockInterviewService, ResponseService
 from server.limits import RateLimit
+from server.load import LoopLag, watching
 from server.metrics import Metrics
 from server.pages import page_routes, read_pages
 from server.problems import problems
-from server.providers import build_llm
+from server.providers import build_llm, note_of
 from server.realtime_turns import Voice
 from server.realtime_ws import RealtimeEndpoint
+from server.recordings import Recordings
 from server.registry import CallRegistry
 from server.rest import Rest
+from server.rest_audio import AudioRest
 from server.rest_calls import CallRest
 from server.retell_api import RetellApi
 from server.retell_ws import RetellEndpoint
 from server.settings import Settings, SettingsError, public_url
 from server.tokens import CallTokens
+from server.voice import Engine, is_recorded, open_voice
 from server.webhook import RetellWebhook
 from server.worker import build_aftermath, working
 from storage.calls import PostgresCalls
@@ -56,6 +60,7 @@ from storage.embedded import EmbeddedPostgres
 from storage.jobs import PostgresJobs, preload_queue
 from storage.leases import MemoryLeases
 from storage.migrate import migrate
+from storage.objects import open_objects
 from storage.ports import Leases
 from storage.postgres import PostgresRepository
 from storage.question_files import read_bank_files, read_rubric_file
@@ -81,6 +86,14 @@ class Viva:
     pool: Pool
     llm: LLM
     port: int = 0
+    engines: Callable[[], dict[str, Engine]] = dict
+
+    def named_engines(self) -> dict[str, str]:
+        """Who hears, speaks and thinks now, by part."""
+        return {part: engine.name for part, engine in self.every_engine().items()}
+
+    def every_engine(self) -> dict[str, Engine]:
+        return self.engines() | {"llm": Engine(self.llm.model, note_of(self.llm))}
 
     def public_url(self) -> str:
         return public_url(self.settings, self.port or self.settings.port)
@@ -97,7 +110,7 @@ async def open_viva(
     """Open database, models and services; close them again in reverse order.
 
     ``llm`` replaces the chain of the settings, ``patience`` how long the interviewer waits for it.
-    ``voice`` makes the ears and the mouth of a call on our own line.
+    ``voice`` makes the ears and the mouth of a call on our own line, in place of the engines of the settings.
 
     Raises:
         StorageError: the database cannot be reached, or the data directory is in use.
@@ -142,8 +155,17 @@ async def open_viva(
         writer = None if isinstance(llm, OfflineLLM) else QuestionWriter(llm)
         interviews = MockInterviewService(repo, bank, writer, _now, viva.public_url)
         responses = ResponseService(repo, _now)
+        objects = await asyncio.to_thread(open_objects, settings.object_store, settings.s3_endpoint)
+        if voice is None:
+            fixed = (question.text for question in bank)
+            engines = await stack.enter_async_context(open_voice(settings, session, objects, fixed))
+            voice, viva.engines, recordings = engines.voice, engines.names, engines.recordings
+        else:
+            recordings = Recordings(settings.data_dir / "recordings", objects)
+        lag = LoopLag(settings.max_lag_s, metrics.lag)
+        await stack.enter_async_context(watching(lag))
         tokens = CallTokens(settings.secret or secrets.token_urlsafe(32), time.time)
-        own_line = OwnLine(tokens, viva.public_url)
+        own_line = OwnLine(tokens, viva.public_url, lag.refusal)
         agents = AgentInterviewerService(
             repo, interviews, responses, retell, settings.retell_agent_id, own_line
         )
@@ -158,6 +180,7 @@ async def open_viva(
             unknown_calls=settings.retell_unknown_calls,
             leases=leases,
             owner=f"{socket.gethostname()}:{os.getpid()}",
+            cue=CoachAgent(llm).cue,
         )
         endpoint = RetellEndpoint(registry, book.find_retell, settings.retell_ws_secret)
         results, runs = PostgresResults(pool), PostgresRuns(pool)
@@ -171,15 +194,24 @@ async def open_viva(
             RateLimit(ANALYSES, 60.0, time.monotonic),
         )
         webhook = RetellWebhook(settings.retell_api_key, runs, repo, _now)
-        for routes in (rest.routes(), after.routes(), webhook.routes()):
+        sound = AudioRest(interviews, responses, recordings)
+        for routes in (rest.routes(), after.routes(), webhook.routes(), sound.routes()):
             app.router.add_routes(routes)
         app.router.add_get("/llm-websocket/{secret}/{call_id}", endpoint.handle)
         app.router.add_get("/llm-websocket/{secret}/{call_id}/", endpoint.handle)
         app.router.add_get("/llm-websocket/{call_id}", endpoint.handle)
         app.router.add_get("/llm-websocket/{call_id}/", endpoint.handle)
-        if voice is not None:
-            realtime = RealtimeEndpoint(registry, book.find_realtime, tokens, voice)
-            app.router.add_get("/v1/realtime", realtime.handle)
+        realtime = RealtimeEndpoint(
+            registry,
+            book.find_realtime,
+            tokens,
+            voice,
+            scorecard_url=lambda found: interviews.scorecard_link(found.stored, found.response.call_id),
+            recording=is_recorded,
+            engines=viva.named_engines,
+            refuse=lag.refusal,
+        )
+        app.router.add_get("/v1/realtime", realtime.handle)
         app.router.add_routes(page_routes(await asyncio.to_thread(read_pages), interviews))
         _health(viva, metrics)
         if settings.database_url is None:
@@ -279,6 +311,10 @@ def _health(viva: Viva, metrics: Metrics) -> None:
         text = generate_latest(metrics.registry)
         return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
+    async def engines(_: web.Request) -> web.Response:
+        return web.json_response({part: asdict(engine) for part, engine in viva.every_engine().items()})
+
+    viva.app.router.add_get("/v1/engines", engines)
     viva.app.router.add_get("/healthz", alive)
     viva.app.router.add_get("/readyz", ready)
     viva.app.router.add_get("/metrics", numbers)

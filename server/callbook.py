@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -37,6 +37,7 @@ from storage.ports import (
     StorageError,
     StoredAnswer,
     StoredResponse,
+    StoredSession,
     StoredUtterance,
 )
 
@@ -56,7 +57,7 @@ class Found:
     start: Callable[[ManagedLine, AbstractAsyncContextManager[None]], None]
     conversation: Conversation
     response: StoredResponse
-    metadata: Mapping[str, Any]
+    stored: StoredSession
     open_turn: TurnId | None = None
 
     @property
@@ -117,7 +118,7 @@ class CallBook:
             start=lambda line, beside: self._start(call_id, line, conversation, opened.fence, beside),
             conversation=conversation,
             response=opened.response,
-            metadata=opened.stored.metadata,
+            stored=opened.stored,
             open_turn=pending.turn if pending else None,
         )
 

@@ -61,6 +61,8 @@ class OwnLine:
 
     tokens: CallTokens
     public_url: Callable[[], str]
+    refuse: Callable[[], str | None] = lambda: None
+    """Why no new call can be taken now, or None."""
 
     def url(self, call_id: str) -> str:
         """The WebSocket to open for ``call_id``."""
@@ -122,6 +124,8 @@ class AgentInterviewerService:
     async def _own_call(
         self, dto: RegisterCallDto, stored: StoredSession, consent: dict[str, Any] | None
     ) -> RegisteredCall:
+        if (why := self._own_line.refuse()) is not None:
+            raise Problem(503, "no_room", "No room for another call", why, headers={"Retry-After": "30"})
         await self._interviewer(dto.interviewer_id or stored.interviewer_id)
         call_id = f"call_{secrets.token_hex(16)}"
         try:

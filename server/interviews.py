@@ -193,6 +193,10 @@ class MockInterviewService:
         wishes = Wishes(role=role[:200] or "generalist", sliders=interviewer.sliders)
         return await self._repo.add_session(self._new(wishes, candidate_id, interviewer, "", None))
 
+    def scorecard_link(self, stored: StoredSession, call_id: str) -> str:
+        """Where a person reads what a run came to."""
+        return f"{self.link(stored)}/scorecard?call_id={call_id}"
+
     async def get_session(self, key: str, candidate_id: str | None) -> StoredSession:
         """By id, slug or link id; only the owner's. Raises NotFound."""
         return await self._repo.find_session(key, candidate_id)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Final
@@ -37,6 +38,12 @@ class LoopLag:
     def overloaded(self) -> bool:
         return len(self._readings) == REMEMBERED and self.usual_s > self.limit_s
 
+    def refusal(self) -> str | None:
+        """Why no new call can be taken now, or None."""
+        if not self.overloaded():
+            return None
+        return "This server is at its limit; calls that are live go on. Try again in half a minute."
+
     async def watch(self) -> None:
         """Take readings until cancelled."""
         loop = asyncio.get_running_loop()
@@ -44,3 +51,14 @@ class LoopLag:
             due = loop.time() + EVERY_S
             await asyncio.sleep(EVERY_S)
             self.note(loop.time() - due)
+
+
+@asynccontextmanager
+async def watching(lag: LoopLag) -> AsyncIterator[None]:
+    """Readings are taken while the block runs."""
+    task = asyncio.create_task(lag.watch(), name="loop lag")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait((task,), timeout=1.0)

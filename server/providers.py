@@ -39,6 +39,11 @@ def build_llm(
     return Chain(models, clock=clock, first_delta_s=FIRST_DELTA_S, on_fallback=on_fallback)
 
 
+def note_of(llm: LLM) -> str:
+    """What a person should know of the model that speaks."""
+    return "rules over the question bank, no language model" if isinstance(llm, OfflineLLM) else ""
+
+
 def _build(name: str, settings: Settings, session: aiohttp.ClientSession) -> LLM:
     match name:
         case "gemini":

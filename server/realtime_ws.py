@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -115,7 +115,7 @@ class RealtimeEndpoint:
     voice: Callable[[Found], Awaitable[Voice]]
     scorecard_url: Callable[[Found], str | None] = lambda _: None
     recording: Callable[[Found], bool] = lambda _: False
-    engines: Mapping[str, str] = field(default_factory=dict)
+    engines: Callable[[], Mapping[str, str]] = dict
     refuse: Callable[[], str | None] = lambda: None
     grace_s: float = 30.0
 
@@ -222,7 +222,7 @@ class RealtimeEndpoint:
             language=found.conversation.wishes.language,
             scorecard_url=self.scorecard_url(found),
             recording=self.recording(found),
-            engines=dict(self.engines),
+            engines=dict(self.engines()),
         )
         line = RealtimeLine(info, voice, last_turn=found.last_turn, grace_s=self.grace_s)
         try:

@@ -87,6 +87,7 @@ class Settings:
     secret: str | None = field(default=None, repr=False)
     flags: frozenset[str] = ON_BY_DEFAULT
     drain_s: float = 20.0
+    max_lag_s: float = 0.5
 
     def secret_values(self) -> tuple[str, ...]:
         """Every secret that is set, for redaction; passwords inside URLs included."""
@@ -206,7 +207,16 @@ def _refuse_unknown(given: Mapping[str, str]) -> None:
             raise SettingsError(f"{name} is not a setting of this server: {hint}.")
 
 
-_NOT_TEXT: Final = ("port", "data_dir", "llm", "flags", "drain_s", "whisper_model", "models_pull")
+_NOT_TEXT: Final = (
+    "port",
+    "data_dir",
+    "llm",
+    "flags",
+    "drain_s",
+    "max_lag_s",
+    "whisper_model",
+    "models_pull",
+)
 
 
 def _build(values: dict[str, str]) -> Settings:
@@ -240,7 +250,8 @@ def _build(values: dict[str, str]) -> Settings:
         data_dir=data_dir,
         llm=_chain(values.get("llm", "offline")),
         flags=_flags(values.get("flags", "")),
-        drain_s=_seconds(values.get("drain_s", "20")),
+        drain_s=_seconds("VIVA_DRAIN_S", values.get("drain_s", "20")),
+        max_lag_s=_seconds("VIVA_MAX_LAG_S", values.get("max_lag_s", "0.5")),
         whisper_model=Path(values["whisper_model"]) if "whisper_model" in values else None,
         models_pull=_one_of(values, "models_pull", ("on", "off")) == "on",
     )
@@ -252,9 +263,9 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _seconds(text: str) -> float:
+def _seconds(variable: str, text: str) -> float:
     if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]+)?", text):
-        raise SettingsError(f"VIVA_DRAIN_S is {text!r}: write a number of seconds such as 20.")
+        raise SettingsError(f"{variable} is {text!r}: write a number of seconds such as 20.")
     return float(text)
 
 

@@ -12,6 +12,8 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from agents.llm import LLM
 from server.app import Viva, open_viva
+from server.callbook import Found
+from server.realtime_turns import Voice
 from server.settings import Settings
 from tests.fakes.retell_api import FakeRetellApi
 
@@ -82,6 +84,10 @@ class Rest:
         return [dict(row) for row in await self.viva.pool.fetch(sql, *values)]
 
 
+async def no_voice(_: Found) -> Voice:
+    raise AssertionError("this test holds no call on our own line")
+
+
 def serve(dsn: str, act: Callable[[Rest], Awaitable[None]], *, llm: LLM | None = None, **more: Any) -> None:
     """Run ``act`` against a fresh app."""
 
@@ -95,7 +101,7 @@ def serve(dsn: str, act: Callable[[Rest], Awaitable[None]], *, llm: LLM | None =
                 "retell_agent_id": "agent_default",
             }
             async with (
-                open_viva(Settings(**given | more), llm=llm) as viva,
+                open_viva(Settings(**given | more), llm=llm, voice=no_voice) as viva,
                 TestClient(TestServer(viva.app)) as client,
             ):
                 await act(Rest(viva, client, retell))

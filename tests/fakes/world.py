@@ -19,6 +19,7 @@ from server.realtime_turns import Voice
 from server.settings import Settings
 from server.simulate.retell import RetellSimulator
 from tests.fakes.llm import ScriptedLLM
+from tests.fakes.rest import no_voice
 
 GUARD_S = 30.0
 """A test that hangs fails after this."""
@@ -136,7 +137,9 @@ def hold(
             settings = Settings(**given | more)
             model = llm()
             async with (
-                serving(settings, llm=model, patience=patience or Patience(), voice=voice) as viva,
+                serving(
+                    settings, llm=model, patience=patience or Patience(), voice=voice or no_voice
+                ) as viva,
                 aiohttp.ClientSession() as http,
             ):
                 await act(World(viva, model, http))
