@@ -29,6 +29,7 @@ GRACE_S: Final = 30.0
 FIRST_MESSAGE_S: Final = 1.0
 """A client that sets nothing is greeted after this."""
 
+RESTARTS: Final = "the server restarts; connect again"
 _FINAL: Final = (
     EndReason.FINISHED,
     EndReason.HUNG_UP,
@@ -96,7 +97,8 @@ class RealtimeLine:
         if before is not None:
             before.close(4409, "another connection has taken this call over")
         if self._over is not None:
-            socket.close(4404, "the call is over")
+            again = self._over is EndReason.RESTART
+            socket.close(*((1012, RESTARTS) if again else (4404, "the call is over")))
             return
         socket.put(self.protocol.connected())
         self._first = asyncio.get_running_loop().call_later(FIRST_MESSAGE_S, self._go_live)
@@ -283,7 +285,7 @@ class RealtimeLine:
         elif reason is EndReason.REPLACED:
             self._part(4409, "another connection has taken this call over")
         else:
-            self._part(1012, "the server restarts; connect again")
+            self._part(1012, RESTARTS)
 
     # --- telling and ending ------------------------------------------------------------------------
 

@@ -19,32 +19,48 @@ HOLD_S: Final = 4.0
 """Playback paused for a possible interruption goes on after this, whatever became of the doubt."""
 
 
+FOLLOWED_S: Final = 2.0
+"""After a reply that failed its apology comes by then; else the turn counts as heard without one."""
+UNHEARD_S: Final = 2.0
+"""A client that reports does so more often than this while it plays; then our clock is asked again."""
+
+
 @dataclass(slots=True)
 class Playback:
-    """``turn``: what the reply answers. ``before``: what was heard of this turn in an earlier reply.
+    """``turn``: what the reply answers. ``previous``: an earlier reply to the same turn.
 
-    ``complete``: all of it was sent. ``over``: it has sounded, or it was cut. ``read``: the voice failed, and
-    it was shown instead. ``held_at``: since when it is paused.
-    ``reported_ms``: the client's own word on how much has sounded.
+    ``complete``: all of it was sent, or it ``failed``. ``over``: it has sounded, or it was ``cut``. ``read``:
+    the voice failed, and it was shown instead. ``held_at``: since when it is paused. ``reported_ms``: the
+    client's own word on how much has sounded.
     """
 
     out: ReplyOut
     turn: TurnId
-    before: str = ""
+    previous: Playback | None = None
     complete: bool = False
+    failed: bool = False
     over: bool = False
+    cut: bool = False
     read: bool = False
     sounding: bool = False
     held_at: float | None = None
     reported_ms: int = 0
+    _reported_at: float = 0.0
     _ends_at: float = 0.0
 
     def sent(self, now: float, ms: float) -> float:
         """``ms`` more of sound went out; in how many seconds it will begin to be heard."""
         start = max(self._ends_at, now if self.held_at is None else self.held_at)
+        if not self.sounding:
+            self._reported_at = now
         self._ends_at = start + ms / 1000
         self.sounding = True
         return max(0.0, start - now)
+
+    def reported(self, now: float, ms: float) -> None:
+        """The client says it has played ``ms``: never more than was sent, never less than before."""
+        self._reported_at = now
+        self.reported_ms = int(max(self.reported_ms, min(ms, self.out.sent_ms)))
 
     def hold(self, now: float, *, pauses: bool) -> None:
         """``pauses``: the client can stop its playback; one that cannot plays out what it has."""
@@ -56,14 +72,20 @@ class Playback:
             self._ends_at += max(0.0, now - self.held_at)
             self.held_at = None
 
-    def played_ms(self, now: float) -> int:
-        """Our clock's guess."""
+    def played_ms(self, now: float, *, reports: bool) -> int:
+        """How much has sounded: by the client's word while it gives it, else by our clock's guess."""
         at = now if self.held_at is None else min(now, self.held_at)
+        if reports and at - self._reported_at < UNHEARD_S:
+            return self.reported_ms
         left = max(0.0, self._ends_at - at) * 1000
-        return int(max(0.0, self.out.sent_ms - left))
+        return max(self.reported_ms, int(max(0.0, self.out.sent_ms - left)))
 
     def over_at(self, *, reports: bool) -> float | None:
         """When it is taken to have sounded, if nobody says so before; None while that is open."""
         if not self.complete or self.held_at is not None:
             return None
-        return self._ends_at + (OVERDUE_S if reports else LAG_S) if self.sounding else 0.0
+        if self.failed:
+            return max(self._ends_at, self._reported_at) + FOLLOWED_S
+        if not self.sounding or (reports and self.reported_ms >= int(self.out.sent_ms)):
+            return 0.0
+        return self._ends_at + (OVERDUE_S if reports else LAG_S)

@@ -138,7 +138,7 @@ class Speaking:
         finally:
             reader.cancel()
             await asyncio.wait((reader,), timeout=STOP_S)
-            reply.complete = True
+            reply.complete, reply.failed = True, status == "failed"
             self._tell(self._events.end_reply(reply.out, status))
             self._changed.set()
 
@@ -158,8 +158,7 @@ class Speaking:
     def _begin_reply(self, turn: TurnId) -> Playback:
         out, frames = self._events.begin_reply()
         last = self._reply
-        before = self.heard(last) if last is not None and last.turn == turn else ""
-        reply = Playback(out, turn, before)
+        reply = Playback(out, turn, last if last is not None and last.turn == turn else None)
         self._reply = self._replies[out.number] = reply
         if len(self._replies) > KEPT_REPLIES:
             del self._replies[next(iter(self._replies))]
@@ -208,10 +207,10 @@ class Speaking:
     def report(self, report: Report) -> None:
         """The client says how far it has played; more than was sent is not believed."""
         reply = next((r for r in self._replies.values() if r.out.response_id == report.response_id), None)
-        if reply is None or reply.over:
+        if reply is None or reply.cut:
             return
         ms = reply.out.sent_ms if report.done and reply.complete else report.played_ms
-        reply.reported_ms = int(max(reply.reported_ms, min(ms, reply.out.sent_ms)))
+        reply.reported(asyncio.get_running_loop().time(), ms)
         self._playout.played(TurnId(reply.out.number), reply.reported_ms)
         self._changed.set()
 
@@ -219,14 +218,14 @@ class Speaking:
         return next((r for r in self._replies.values() if r.out.item_id == item_id), None)
 
     def played_ms(self, reply: Playback) -> int:
-        if self._protocol.session.playback:
-            return reply.reported_ms
-        return reply.played_ms(asyncio.get_running_loop().time())
+        now = asyncio.get_running_loop().time()
+        return reply.played_ms(now, reports=self._protocol.session.playback)
 
     def heard(self, reply: Playback) -> str:
         """What was heard of the reply's turn."""
+        before = "" if reply.previous is None else self.heard(reply.previous)
         heard = reply.out.transcript if reply.read else self._playout.heard(TurnId(reply.out.number))
-        return f"{reply.before} {heard.strip()}".strip()
+        return f"{before} {heard.strip()}".strip()
 
     def where(self) -> dict[str, Any]:
         """The reply under way, for a client that comes back."""
@@ -241,7 +240,7 @@ class Speaking:
 
     def cut(self, reply: Playback, reason: str = "turn_detected", ms: int | None = None) -> None:
         """No more of this reply. ``ms``: it was heard up to there, by the client's word."""
-        reply.over = True
+        reply.over = reply.cut = True
         self._forget(reply.out.number)
         frames = self._trim(reply, self.played_ms(reply) if ms is None else ms) if reply.sounding else []
         self._tell(frames + self._events.end_reply(reply.out, "cancelled", reason))
@@ -302,10 +301,7 @@ class Speaking:
         """When the pause of a held reply ends, or else when the reply counts as heard."""
         if reply.held_at is not None:
             return reply.held_at + HOLD_S
-        reports = self._protocol.session.playback
-        if reports and reply.complete and reply.reported_ms >= int(reply.out.sent_ms):
-            return 0.0
-        return reply.over_at(reports=reports)
+        return reply.over_at(reports=self._protocol.session.playback)
 
     async def _over(self, reply: Playback) -> None:
         reply.over = True

@@ -19,6 +19,7 @@ from audio.tts import TtsError, WordTime
 from interview.delivery import SpokenWord
 from interview.events import Clause, TurnId
 from server.callbook import Found
+from server.realtime_events import Frame as SentFrame
 from server.realtime_turns import Voice
 
 Frame = dict[str, Any]
@@ -141,6 +142,33 @@ class FakeVoice:
         more: dict[str, Any] = {"word_ms": self.word_ms, "paced": self.paced, "breaks_at": self.breaks_at}
         self.mouths.append(ScriptedMouth(rate, send, **more))
         return self.mouths[-1]
+
+
+class FakeSocket:
+    """A socket of the line that keeps what was put; ``sound`` holds the binary frames."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.sound: list[SentFrame] = []
+        self.closed: tuple[int, str] | None = None
+
+    def put(self, frame: SentFrame) -> None:
+        if frame.binary:
+            self.sound.append(frame)
+        else:
+            self.events.append(json.loads(frame.data))
+
+    def forget(self, reply: int) -> None:
+        pass
+
+    def close(self, code: int, reason: str) -> None:
+        self.closed = (code, reason)
+
+    def kinds(self) -> list[str]:
+        return [event["type"] for event in self.events]
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        return [event for event in self.events if event["type"] == kind]
 
 
 @dataclass

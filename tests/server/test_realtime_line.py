@@ -37,41 +37,13 @@ from interview.events import (
     TurnId,
     TurnLikely,
 )
-from server.realtime_events import Frame
 from server.realtime_line import CallInfo, RealtimeLine
 from server.realtime_protocol import RealtimeProtocol
-from tests.fakes.realtime import ANSWER, FakeVoice, ScriptedEars, ScriptedMouth, utterance
+from tests.fakes.realtime import ANSWER, FakeSocket, FakeVoice, ScriptedEars, ScriptedMouth, utterance
 from tests.virtual_loop import run
 
 WORDS = "Tell me about a project that went wrong and what you did then"
 VIVA = {"binary_audio": True, "rate": 16000, "playback": True}
-
-
-class FakeSocket:
-    """Keeps what was put; ``sound`` is what would have gone out of it."""
-
-    def __init__(self) -> None:
-        self.events: list[dict[str, Any]] = []
-        self.sound: list[Frame] = []
-        self.closed: tuple[int, str] | None = None
-
-    def put(self, frame: Frame) -> None:
-        if frame.binary:
-            self.sound.append(frame)
-        else:
-            self.events.append(json.loads(frame.data))
-
-    def forget(self, reply: int) -> None:
-        pass
-
-    def close(self, code: int, reason: str) -> None:
-        self.closed = (code, reason)
-
-    def kinds(self) -> list[str]:
-        return [event["type"] for event in self.events]
-
-    def of(self, kind: str) -> list[dict[str, Any]]:
-        return [event for event in self.events if event["type"] == kind]
 
 
 @dataclass
@@ -607,7 +579,7 @@ def test_how_it_ends(reason: EndReason, code: int, told: bool) -> None:
         late = FakeSocket()
         scene.line.attach(late)
         assert late.closed is not None
-        assert late.closed[0] == 4404
+        assert late.closed[0] == (1012 if reason is EndReason.RESTART else 4404)
 
     play(act)
 
@@ -692,5 +664,46 @@ def test_the_apology_after_half_a_reply_is_heard_with_it() -> None:
         assert BargeIn("First of all Sorry, let") in scene.posted
         speaking.cancel()
         await asyncio.wait((speaking,))
+
+    play(act)
+
+
+def test_an_interruption_when_reports_have_ceased_goes_by_our_clock() -> None:
+    async def act(scene: Scene) -> None:
+        await scene.update(viva=VIVA)
+        speaking = asyncio.create_task(scene.speak(0, WORDS, WORDS, WORDS))
+        await asyncio.sleep(0.45)
+        await scene.send("viva.playback", response_id=scene.response(), played_ms=100)
+        await asyncio.sleep(1.9)
+        await scene.ears.hears(InterruptionSuspected(AudioMs(1)), InterruptionDismissed(AudioMs(2)))
+        await asyncio.sleep(0.2)
+        await scene.ears.hears(InterruptionConfirmed(AudioMs(3)))
+        (barge,) = scene.posted
+        assert isinstance(barge, BargeIn)
+        assert barge.heard is not None
+        assert barge.heard.startswith(WORDS)
+        assert len(barge.heard.split()) < 26
+        speaking.cancel()
+        await asyncio.wait((speaking,))
+
+    play(act)
+
+
+def test_a_reply_that_failed_is_heard_only_with_its_apology() -> None:
+    async def act(scene: Scene) -> None:
+        await scene.update()
+
+        async def breaks() -> AsyncGenerator[Clause, None]:
+            yield Clause("First of all", "hr")
+            raise TimeoutError
+
+        for _ in range(2):
+            async with aclosing(breaks()) as clauses:
+                with pytest.raises(TimeoutError):
+                    await scene.line.speak(TurnId(0), clauses, lambda: False)
+            await asyncio.sleep(1.0)
+            assert scene.posted == [], "its apology comes"
+        await asyncio.sleep(2.0)
+        assert scene.posted == [PlaybackDone(TurnId(0))], "and where none comes, the call goes on"
 
     play(act)
