@@ -109,7 +109,7 @@ def judge(facts: Mapping[str, Any]) -> str:
     fit = relevance(holding, expected, kind)
     # An answer with little in it is weak; one with much in it that is not about the question is off it.
     substance = sum(part.hard for part in holding.kept)
-    on_topic = fit.value >= OFF_TOPIC * (1.0 if substance >= 3 else 0.5)
+    on_topic = fit.value >= OFF_TOPIC * (1.0 if substance >= 3 else 0.6)
     rules: dict[str, Callable[[], Judged]] = {
         "content": lambda: _content(holding, expected, kind, fit),
         "depth": lambda: _depth(holding, kind, fit),
@@ -206,7 +206,7 @@ def relevance(holding: Holding, expected: Expected, kind: Kind) -> Fit:
 
 
 def _told(holding: Holding, has_topic: bool) -> float:
-    """A floor for stories with people and steps in them: what one is about is often told without its words."""
+    """A floor for stories with people and steps in them: what they are about often goes without saying."""
     people, actions = holding.cue("people"), holding.count("actions")
     scene = bool(holding.cue("situation"))
     if not has_topic:
@@ -237,7 +237,7 @@ BETWEEN_PEOPLE: Final = frozenset(
     ("conflict", "teamwork", "communication", "feedback", "leadership", "customer", "negotiation", "culture")
 )
 """Topics that a story can be about without naming them: what people said and did shows it."""
-OFF_TOPIC: Final = 0.36
+OFF_TOPIC: Final = 0.2
 """Below this fit an answer is about something else; a short one has less room to show what it is about."""
 
 

@@ -79,7 +79,7 @@ _HEDGED: Final = re.compile(
     re.IGNORECASE,
 )
 _HABIT: Final = re.compile(r"\b(?:always|never|usually|generally)\b", re.IGNORECASE)
-"""What is always done is no case of its being done; where a way of working was asked for, it is the answer."""
+"""What is always done is no case of its being done; but it is how somebody works, where that was asked."""
 _ALL_OF_IT: Final = re.compile(
     r"\b(?:a |one )?(?:hundred|thousand)(?: and (?:ten|one|twenty))? ?(?:percent|%)|\b1\d0 ?(?:percent"
     r"|%)|\b24/7\b",
@@ -216,6 +216,7 @@ _SOMEBODY: Final = re.compile(
     re.IGNORECASE,
 )
 """Somebody is meant, or something happened: not a truth for all."""
+_TO_YOU: Final = re.compile(r"\b(?:your|you (?:were|are|have|had|won|offer|stand|lead))\b", re.IGNORECASE)
 _PRAISE: Final = re.compile(
     r"\byour (?:\w+ ){0,2}(?:company|organi[sz]ation|firm|mission|culture|values|reputation|brand"
     r"|innovation|global|report|website|vision|annual)\b"
@@ -229,30 +230,30 @@ _PRAISE: Final = re.compile(
     re.IGNORECASE,
 )
 """Holds nothing about the speaker, whatever figures and names stand in it."""
-_EMPTY_TALK: Final = re.compile(
-    r"\b(?:as i (?:\w+ )?(?:said|mentioned|stated|noted|explained)|like i said|as mentioned"
-    r"|this (?:role|position)"
-    r"|let me\b|(?:i|we)(?:['’]d| would) (?:also )?like to (?:say|add|mention|point out)|i have to say"
-    r"|i want you to know"
-    r"|i hope (?:that )?this|(?:that|this|which) makes sense|so to speak|the whole thing|get the idea"
+_ABOUT_TALK: Final = re.compile(
+    r"\b(?:as i (?:\w+ ){0,3}(?:said|mentioned|stated|noted|explained)|like i said|as mentioned|let me"
+    r"|(?:i|we)(?:['’]d| would) (?:also )?like to (?:say|add|mention|point out)|i have to say|i want you to know"
+    r"|i hope (?:that )?this|(?:that|this|which) makes sense|so to speak|go on and on|bore you"
+    r"|that['’]s (?:basically )?it|answers? (?:your|the) question|the whole thing|get the idea"
     r"|to (?:elaborate|sum|summari[sz]e|conclude|reiterate|emphasi[sz]e|be honest)"
-    r"|in (?:conclusion|summary|short|other words|today['’]s|life|general|my opinion)"
-    r"|at the end of the day|when all is said"
-    r"|all in all|and so (?:on|forth)|needless to say|goes without saying|everyone knows|they say"
-    r"|the key to|is key"
-    r"|is (?:very |so |really |extremely )*(?:important|crucial|essential|vital|everything)"
-    r"|i (?:pride|consider) myself"
-    r"|i(?: am|['’]m) (?:a|an|very|extremely|highly|really|so|truly|deeply|always|passionate|confident"
-    r"|sure|excited|honou?red"
-    r"|grateful|happy|someone|impressed|proud to)"
-    r"|i (?:truly |really |strongly |firmly |honestly |always |sincerely |genuinely )+(?:believe|feel"
-    r"|think|try|give|strive|want|love|enjoy|put|go|do)"
-    r"|i believe|i love|give (?:it )?my (?:best|all)|no matter what|people (?:say|tell me|describe)"
-    r"|hard work|team player|think outside|win-win|synergy|(?:the )?extra mile|makes? (?:a"
-    r"|the) difference|to the table"
-    r"|what i (?:did|do|have done)|that is how|you know)\b",
+    r"|in (?:conclusion|summary|short|other words|my opinion)|at the end of the day|when all is said|all in all"
+    r"|and so (?:on|forth)|needless to say|goes without saying|what i (?:did|do|have done)|that is how|you know)\b",
     re.IGNORECASE,
 )
+_SELF_PRAISE: Final = re.compile(
+    r"\b(?:this (?:role|position)|in (?:today['’]s|life|general)|everyone knows|they say|the key to|is key"
+    r"|is (?:very |so |really |extremely )*(?:important|crucial|essential|vital|everything)"
+    r"|i (?:pride|consider) myself"
+    r"|i(?: am|['’]m) (?:a|an|very|extremely|highly|really|so|truly|deeply|always|passionate|confident|sure"
+    r"|excited|honou?red|grateful|happy|someone|impressed|proud to)"
+    r"|i (?:truly |really |strongly |firmly |honestly |always |sincerely |genuinely )+"
+    r"(?:believe|feel|think|try|give|strive|want|love|enjoy|put|go|do)"
+    r"|i believe|i love|give (?:it )?my (?:best|all)|no matter what|people (?:say|tell me|describe)"
+    r"|hard work|team player|think outside|win-win|synergy|(?:the )?extra mile|makes? (?:a|the) difference"
+    r"|to the table)\b",
+    re.IGNORECASE,
+)
+"""Self-praise and truths for all, which hold something only beside hard facts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +281,10 @@ class Part:
     topics: dict[str, set[str]] = field(default_factory=dict)
 
     @property
+    def is_bare(self) -> bool:
+        return len(self.terms) + len(self.topical) < 3 and not self.numbers and not self.entities
+
+    @property
     def sure(self) -> bool:
         """Holds a figure in digits or a named thing."""
         return bool(self.entities) or any(c.isdigit() for number in self.numbers for c in number)
@@ -294,6 +299,8 @@ class Part:
         soft = sum(
             bool(self.cues.get(name)) for name in ("outcome", "reason", "contrast", "owning", "learnt")
         )
+        if self.hard + 0.25 * len(self.topical) < 0.25:
+            return 0.0  # linking words that link nothing
         scene = sum(bool(self.cues.get(name)) for name in ("situation", "task", "people"))
         return self.hard + 0.25 * len(self.topical) + 0.5 * soft + 0.15 * scene
 
@@ -413,31 +420,43 @@ def read(answer: str, expected: Expected, motivational: bool = False, personal: 
     parts: list[Part] = []
     kept: list[Part] = []
     count = vague = repeated = 0
+    praise = False
     for sentence in sentences(answer):
         if not words_in(sentence.text):
             continue
-        part = _part(sentence, expected, personal)
+        part = _part(sentence, expected)
+        if (
+            not motivational
+            and part.is_bare
+            and (_HEDGED.search(sentence.text) or (personal and _HABIT.search(sentence.text)))
+        ):
+            # What is always or probably done was not seen to be done once.
+            part.actions = set()
+            part.cues |= {"reason": set(), "contrast": set(), "outcome": set()}
         words = words_in(sentence.text)
         count += len(words)
         vague += sum(word.lower() in VAGUE for word in words)
         parts.append(part)
         twin = any(_alike(part.stems, other.stems) for other in kept)
         repeated += len(words) if twin else 0
-        bare = part.weight < 0.75
+        light = part.weight < (0.5 if motivational else 0.75)
         for name, known in seen.items():
             setattr(part, name, getattr(part, name) - known)
         if part.weight < 0.25:
             part.cues = {}
-        if not motivational and _PRAISE.search(sentence.text):
+        # After a sentence about the company one to it is more of the same.
+        praise = bool(_PRAISE.search(sentence.text)) or (praise and bool(_TO_YOU.search(sentence.text)))
+        if praise and not motivational:
             part.empty = True
-        if not motivational and _EMPTY_TALK.search(sentence.text) and part.hard < 2.5:
+        idle = _ABOUT_TALK.search(sentence.text) or (not motivational and _SELF_PRAISE.search(sentence.text))
+        if idle and part.hard < 2.5:
             part.empty = True
         fluff = sum(root in FLUFF for root in part.stems)
         if fluff >= 2 and fluff >= 0.4 * len(part.stems) and not part.sure:
             part.empty = True
         if personal and not part.sure and not _SOMEBODY.search(sentence.text):
             part.empty = True
-        if twin or part.empty or bare:
+        if twin or part.empty or light:
             continue
         for name, known in seen.items():
             known |= getattr(part, name)
@@ -451,7 +470,7 @@ def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
     return len(one & other) / len(one) >= 0.75
 
 
-def _part(sentence: Sentence, expected: Expected, personal: bool) -> Part:
+def _part(sentence: Sentence, expected: Expected) -> Part:
     text = sentence.text
     plain = _ALL_OF_IT.sub(" ", _PLACEHOLDER.sub(" ", text))
     found = list(_WORD.finditer(plain))
@@ -496,11 +515,6 @@ def _part(sentence: Sentence, expected: Expected, personal: bool) -> Part:
             ("example", _EXAMPLE), ("blame", _BLAME), ("people", _PEOPLE),
         )
     }  # fmt: skip
-    bare = len(part.terms) + len(part.topical) < 3 and not part.numbers and not part.entities
-    if bare and (_HEDGED.search(plain) or (personal and _HABIT.search(plain))):
-        # What is always or probably done was not seen to be done once.
-        part.actions = set()
-        part.cues |= {"reason": set(), "contrast": set(), "outcome": set()}
     return part
 
 

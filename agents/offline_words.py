@@ -50,7 +50,8 @@ def stem(word: str) -> str:
 # topic: words that call it up in a question | words that answers about it use besides
 TOPICS: Final[dict[str, tuple[str, str]]] = {
     "conflict": (
-        "conflict* assertive* speak_up spoke_up misunderst* disagree* argument clash tension dispute friction coworker co-worker "
+        "conflict* assertive* speak_up spoke_up misunderst* disagree* argument clash tension dispute "
+        "friction coworker co-worker "
         "difficult_person "
         "get_along confront* pushback opposing",
         "opinion compromise listen perspective side convince frustrat* upset resolv* mediat* apologi* "
@@ -62,7 +63,8 @@ TOPICS: Final[dict[str, tuple[str, str]]] = {
         "colleague wanted agree* argu*",
     ),
     "failure": (
-        "fail* resilien* fell_short fall_short accountab* own_up mistake* wrong error regret* setback weakness* disappoint* did_not_go "
+        "fail* resilien* fell_short fall_short accountab* own_up mistake* wrong error regret* setback "
+        "weakness* disappoint* did_not_go "
         "went_badly missed",
         "broke outage fault responsib* own apolog* lesson learn* since checklist prevent* fix* rollback "
         "underestimat* assum* overlook* admit* late blame should_have differently recover* forgot "
@@ -126,8 +128,7 @@ TOPICS: Final[dict[str, tuple[str, str]]] = {
     "feedback": (
         "feedback criticis* criticiz* receive_feedback constructive appraisal",
         "told defensive improve* changed listen* review specific behaviour behavior thank* example* "
-        "follow* asked "
-        "blunt hard_to_hear since private* direct* actionable notes reflect*",
+        "follow* blunt hard_to_hear since private* direct* actionable notes reflect*",
     ),
     "learning": (
         "learn* new_skill quickly curious* growth unfamiliar stay_current up_to_date self-taught "
@@ -172,7 +173,8 @@ TOPICS: Final[dict[str, tuple[str, str]]] = {
         "years problem* domain background apply responsib* fit",
     ),
     "self_presentation": (
-        "yourself introduc* about_you say_about strength* background resume walk_me_through_your who_you_are",
+        "yourself introduc* about_you say_about strength* background resume walk_me_through_your "
+        "who_you_are",
         "experience years worked role degree start* career currently project* skill* responsib* joined "
         "studied "
         "graduat* lead* team moved company specialis* specializ* engineer analyst manager nurse teacher",
@@ -233,7 +235,8 @@ TOPICS: Final[dict[str, tuple[str, str]]] = {
         "concurrent_users capacity",
         "load_balancer cache* caching database shard* replica* queue* partition* latency cdn stateless "
         "consisten* "
-        "failover bottleneck* read* write* storage hash* service* api* rate redis kafka server* requests "
+        "failover bottleneck* read* write* storage hash* service* api* rate_limit* redis kafka "
+        "server* requests "
         "horizontal* vertical* region* event* async* single_point trade-off key-value",
     ),
     "concurrency": (
