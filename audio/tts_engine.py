@@ -24,7 +24,7 @@ SILENT_S: Final = 8.0
 MAX_TEXT: Final = 2000
 """Characters of one clause: what an owner may keep in memory at a time is bounded by this."""
 WAITING: Final = 32
-"""Clauses that may wait for the process; one more is refused."""
+"""Clauses that the process may owe at a time; one more is refused."""
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _CAUSES: Final[dict[str, type[TtsError]]] = {"missing": TtsMissing, "refused": TtsRefused}
 
@@ -32,13 +32,17 @@ _Made = tuple[Piece, bytes]
 
 
 class _Child:
-    """One running process and the reader of what it says. ``gone`` is set when it ended."""
+    """One running process and the reader of what it says.
+
+    ``gone`` is set when it ended. ``spoke_at``: when it last said anything, to whomever.
+    """
 
     def __init__(
         self, process: subprocess.Popen[bytes], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         self.process, self._reader, self._writer = process, reader, writer
         self.gone = asyncio.Event()
+        self.spoke_at = asyncio.get_running_loop().time()
         # The pieces of a clause wait here unread; MAX_TEXT bounds how much that is.
         self._waiting: dict[int, asyncio.Queue[_Made | None]] = {}
         self._task = asyncio.create_task(self._read(), name="tts engine")
@@ -80,6 +84,7 @@ class _Child:
         try:
             while chunk := await self._reader.read(1 << 16):
                 buffer += chunk
+                self.spoke_at = asyncio.get_running_loop().time()
                 while (made := take_piece(buffer)) is not None:
                     if queue := self._waiting.get(made[0].number):
                         queue.put_nowait(made)
@@ -115,8 +120,7 @@ class EngineTTS:
         self._start_s, self._silent_s = start_s, silent_s
         self._child: _Child | None = None
         self._starting = asyncio.Lock()
-        self._turn = asyncio.Lock()
-        self._queued = self._number = 0
+        self._owed = self._number = 0
         self._closed = False
 
     @property
@@ -163,14 +167,9 @@ class EngineTTS:
     async def _clause(self, text: str, voice: str, speed: float) -> AsyncGenerator[_Made, None]:
         if len(text) > MAX_TEXT:
             raise TtsRefused(self._name, f"a clause of more than {MAX_TEXT} characters")
-        if self._queued >= WAITING:
+        if self._owed >= WAITING:
             raise TtsUnavailable(self._name, f"{WAITING} clauses are waiting already")
-        self._queued += 1
-        try:
-            # One at a time: the deadline on its sound is then this clause's own.
-            await self._turn.acquire()
-        finally:
-            self._queued -= 1
+        self._owed += 1
         try:
             child = await self._ready()
             number = self._next()
@@ -185,15 +184,21 @@ class EngineTTS:
             finally:
                 child.forget(number, stop=not over)
         finally:
-            self._turn.release()
+            self._owed -= 1
 
     async def _take(self, child: _Child, queue: asyncio.Queue[_Made | None], limit_s: float) -> _Made:
-        try:
-            async with asyncio.timeout(limit_s):
-                made = await queue.get()
-        except TimeoutError:
-            await self._drop(child)
-            raise TtsUnavailable(self._name, f"no sound within {limit_s:g} s") from None
+        """The next piece. While the process speaks, to whomever, waiting for one's turn is no hang."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        while True:
+            try:
+                async with asyncio.timeout_at(max(began, child.spoke_at) + limit_s):
+                    made = await queue.get()
+                break
+            except TimeoutError:
+                if max(began, child.spoke_at) + limit_s <= loop.time():
+                    await self._drop(child)
+                    raise TtsUnavailable(self._name, f"no sound within {limit_s:g} s") from None
         if made is None:
             await self._drop(child)
             raise TtsUnavailable(self._name, "its process died")

@@ -6,6 +6,7 @@ with eSpeak NG, which is one more reason for a process of its own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +14,8 @@ from typing import Any, Final
 from audio.tts_worker import Emit, Order, Synthesise, WorkerError, serve
 
 _CHUNK: Final = 2400
+_SHORT: Final = 50
+"""Characters: about three seconds of sound."""
 _SPEEDS: Final = (0.5, 2.0)
 
 
@@ -41,15 +44,28 @@ class _Engine:
 
         if order.voice not in self._kokoro.get_voices():
             raise WorkerError(f"its voices file has no {order.voice}", "refused")
-        if not any(c.isalnum() for c in order.text):
-            return  # the package refuses what has no sound
         language = "en-gb" if order.voice.startswith("b") else "en-us"
         speed = min(max(order.speed, _SPEEDS[0]), _SPEEDS[1])
-        sound, _ = self._kokoro.create(order.text, voice=order.voice, speed=speed, lang=language)
-        samples = (np.clip(sound, -1.0, 1.0) * 32767).astype("<i2")
-        for start in range(0, len(samples), _CHUNK):
-            if not emit(samples[start : start + _CHUNK].tobytes(), []):
-                return
+        for part in parts(order.text):
+            sound, _ = self._kokoro.create(part, voice=order.voice, speed=speed, lang=language)
+            samples = (np.clip(sound, -1.0, 1.0) * 32767).astype("<i2")
+            for start in range(0, len(samples), _CHUNK):
+                if not emit(samples[start : start + _CHUNK].tobytes(), []):
+                    return
+
+
+def parts(text: str) -> list[str]:
+    """``text`` in stretches that end at punctuation: nobody waits for the sound of a whole long sentence.
+
+    What has no sound is left out; the package refuses it.
+    """
+    out: list[str] = []
+    for clause in re.split(r"(?<=[,;:.!?—])\s+", text):
+        if out and len(out[-1]) < _SHORT:
+            out[-1] += f" {clause}"
+        else:
+            out.append(clause)
+    return [part for part in out if any(c.isalnum() for c in part)]
 
 
 if __name__ == "__main__":

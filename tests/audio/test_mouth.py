@@ -13,8 +13,12 @@ from audio.line_cache import LineCache
 from audio.mouth import LEAD_S, Mouth, Pace, Spoke
 from audio.pcm import ms_of
 from audio.playout import Playout
-from audio.tts import TtsUnavailable
+from audio.tts import Sound, TtsUnavailable
+from audio.tts_chain import TtsChain
+from audio.tts_local import espeak, espeak_here
 from interview.events import Clause, TurnId
+from interview.personas import PERSONAS
+from tests.audio.tts_contract import pitch, rms, seconds
 from tests.fakes.tts import Die, Hang, Mute, Say, ScriptedTTS, length_ms
 from tests.virtual_loop import run
 
@@ -334,6 +338,32 @@ def test_a_line_that_was_cut_off_is_not_kept() -> None:
         return tts
 
     assert run(go()).said == [LONG, LONG]
+
+
+def test_a_panel_of_real_voices_in_one_reply() -> None:
+    if not espeak_here():
+        pytest.skip("needs a voice: pip install espeakng-loader")
+
+    async def go() -> Ear:
+        ear, tts = Ear(), espeak()
+        mouth = Mouth(TtsChain([tts]), lambda p: PERSONAS[p].voice, RATE, ear.send, lead_s=60.0)
+        hello = Clause("I will hand over to Daniel, our technical lead.", "hr")
+        try:
+            await mouth.speak(TURN, clauses(hello, Clause("Hello, Daniel here. Let us begin.", "tech_lead")))
+        finally:
+            await tts.aclose()
+        return ear
+
+    ear = asyncio.run(go())
+    assert ear.text == "I will hand over to Daniel, our technical lead. Hello, Daniel here. Let us begin."
+    over = next(n for n, (_, spoke) in enumerate(ear.got) if spoke.over) + 1
+    maya = [Sound(spoke.pcm, 0) for _, spoke in ear.got[:over]]
+    daniel = [Sound(spoke.pcm, 0) for _, spoke in ear.got[over:]]
+    assert pitch(maya, RATE) > 1.2 * pitch(daniel, RATE)
+    assert rms(maya) == pytest.approx(rms(daniel), rel=0.4)
+    playout = ear.playout()
+    playout.played(TURN, seconds(maya, RATE) * 1000 + 900)
+    assert playout.heard(TURN).endswith(("technical lead. Hello,", "technical lead. Hello, Daniel"))
 
 
 def test_pace_forgives_a_hold_exactly() -> None:

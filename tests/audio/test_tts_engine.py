@@ -15,6 +15,7 @@ import pytest
 from audio.loudness import TARGET_DB, Leveller, Levels
 from audio.tts import TTS, TtsError, TtsMissing, TtsRefused, TtsUnavailable
 from audio.tts_engine import MAX_TEXT, EngineTTS
+from audio.tts_kokoro_worker import parts
 from audio.tts_local import ESPEAK_VOICES, FLITE_VOICES, espeak, flite, kokoro
 from interview.personas import PERSONAS
 from tests.audio.tts_contract import CLAUSES, FLITE_HERE, drain, given, run, seconds
@@ -138,6 +139,42 @@ def test_calls_share_one_process_in_turn() -> None:
         assert isinstance((await one(tts))[1], TtsUnavailable)
 
     run(go())
+
+
+def test_a_listener_that_is_slow_holds_up_nobody_else() -> None:
+    async def go() -> None:
+        tts = puppet("speak")
+        try:
+            async with aclosing(given("Hello.")) as source, aclosing(tts.speak(source, "x")) as stream:
+                await anext(stream)  # and no further for now: it is played in real time
+                assert await one(tts) == (0.5, None)
+                assert [sound.last async for sound in stream] == [True]
+        finally:
+            await tts.aclose()
+
+    run(go())
+
+
+def test_waiting_for_ones_turn_is_no_hang() -> None:
+    async def go() -> None:
+        tts = puppet("speak", silent_s=0.3)
+        try:
+            await tts.warm()
+            results = await asyncio.gather(*(one(tts, "slow") for _ in range(4)))
+            assert results == [(0.5, None)] * 4
+        finally:
+            await tts.aclose()
+
+    run(go())
+
+
+def test_kokoro_is_given_short_stretches() -> None:
+    long = (
+        "Well, tell me about a time when you disagreed with somebody,",
+        "and what came of it; then go on.",
+    )
+    assert parts(" ".join(long)) == list(long)
+    assert parts("…") == []
 
 
 def test_what_is_too_long_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""A synthesiser process that does what its text says: speaks, dies, hangs, raises, never ends."""
+"""A synthesiser process that does what its text says: speaks, takes its time, dies, hangs, raises."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ def load(config: Mapping[str, Any]) -> tuple[Synthesise, int]:
 def speak(order: Order, emit: Emit) -> None:
     if order.text == "hang":
         threading.Event().wait()
+    if order.text == "slow":
+        threading.Event().wait(0.2)
     if order.text.startswith("raise"):
         raise ValueError(order.text)
     while emit(HALF_A_SECOND, []) and order.text == "endless":
