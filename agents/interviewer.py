@@ -26,6 +26,7 @@ from interview.model import Sliders, Wishes
 from interview.personas import PERSONAS
 from interview.reading import UNINTELLIGIBLE, words_of
 
+_NO_TAGS: Final = str.maketrans("<>", "  ")
 HISTORY: Final = 12
 """Utterances the model is shown; the directive carries what matters of the rest."""
 MAX_UTTERANCE: Final = 4000
@@ -60,9 +61,7 @@ class Reply:
 
 def probes_allowed(sliders: Sliders) -> int:
     """Follow-ups per question by the exploration slider: 1–2 none, 3–5 one, 6–8 two, 9–10 three."""
-    return (
-        (sliders.exploration + (0 if sliders.exploration < 3 else 3)) // 4 if sliders.exploration > 2 else 0
-    )
+    return sliders.exploration // 3
 
 
 @dataclass(slots=True)
@@ -276,10 +275,15 @@ def _messages(reply: Reply) -> tuple[Message, ...]:
         if said.speaker is Speaker.INTERVIEWER:
             out.append(Message("assistant", text))
         else:
-            out.append(Message("user", f"<candidate>{text.replace('</candidate>', '')}</candidate>"))
+            out.append(Message("user", _marked(text)))
     if not out or out[-1].role != "user":
-        out.append(Message("user", f"<candidate>{reply.directive.answer[:MAX_UTTERANCE]}</candidate>"))
+        out.append(Message("user", _marked(reply.directive.answer[:MAX_UTTERANCE])))
     return tuple(out)
+
+
+def _marked(text: str) -> str:
+    """The candidate's words between markers that nothing in them can close."""
+    return f"<candidate>{text.translate(_NO_TAGS)}</candidate>"
 
 
 def _angle(reply: Reply, settled: Settled) -> str:

@@ -16,6 +16,8 @@ from interview.flow import Judgement, Step
 MAX_HEADER: Final = 600
 """A first line longer than this is no judgement but a model that ignored the form."""
 
+_FENCE: Final = "```"
+_NUMBER: Final = re.compile(r"\s*\d{1,2}[.)]\s*")
 _CLAUSE_END: Final = re.compile(r"[.!?…]+[\"'”’)]*(?=\s)|[,;:—](?=\s)|\n+")
 _SENTENCE_END: Final = re.compile(r"[.!?…][\"'”’)]*$")
 _MARKUP: Final = re.compile(r"[*_`#>|~]+|^\s*(?:[-•–]|\d{1,2}[.)])\s+|\[[^\]]*\]\([^)]*\)", re.MULTILINE)
@@ -60,9 +62,11 @@ class Header:
         text = self._held.lstrip()
         if not text:
             return ""
-        if not text.startswith(("{", "```")):
+        if _FENCE.startswith(text):
+            return ""  # a fence may be beginning
+        if not text.startswith(("{", _FENCE)):
             return self._finish(text)
-        if text.startswith("```"):
+        if text.startswith(_FENCE):
             start = text.find("{")
             if start < 0:
                 return "" if len(text) < MAX_HEADER else self._finish("")
@@ -71,7 +75,7 @@ class Header:
         if not newline and not line.rstrip().endswith("}"):
             return "" if len(text) < MAX_HEADER else self._finish("")
         self._read(line.strip())
-        return self._finish(rest.removeprefix("```").lstrip())
+        return self._finish(rest.removeprefix(_FENCE).lstrip())
 
     def _finish(self, speech: str) -> str:
         self.complete, self._held = True, ""
@@ -118,7 +122,7 @@ class SpeechGuard:
         dropped = self._dropping
         # The rest of a sentence whose beginning was left out would not stand alone.
         self._dropping = dropped and not ends
-        if not text or not any(c.isalnum() for c in text) or dropped:
+        if not any(c.isalnum() for c in text) or dropped or _NUMBER.fullmatch(text):
             return []
         if _PRAISE.search(text) or _SCORES.search(text) or (not self._questions and text.endswith("?")):
             self._dropping = not ends and text[-1] not in ",;:—"
