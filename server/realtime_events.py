@@ -19,8 +19,10 @@ from audio.pcm import ms_of
 from server.realtime_messages import Refused
 from server.realtime_session import RealtimeSession
 
-KEPT_EVENTS: Final = 512
-KEPT_ITEMS: Final = 256
+KEPT_EVENTS: Final = 256
+"""Events kept for a client that comes back; some minutes of a call."""
+KEPT_ITEMS: Final = 64
+"""Items that can still be retrieved."""
 _TAG: Final = struct.Struct("<II")
 _encode: Final = msgspec.json.Encoder().encode
 

@@ -17,6 +17,8 @@ OVERDUE_S: Final = 3.0
 """A client with reports that says nothing for this long past the end is taken to have played it."""
 HOLD_S: Final = 4.0
 """Playback paused for a possible interruption goes on after this, whatever became of the doubt."""
+SPEECH_S: Final = 330.0
+"""A reply that has not begun waits this long at most for the candidate's words to end, as the ears see to."""
 
 
 FOLLOWED_S: Final = 2.0
@@ -66,6 +68,10 @@ class Playback:
         """``pauses``: the client can stop its playback; one that cannot plays out what it has."""
         if self.held_at is None:
             self.held_at = now if pauses else max(now, self._ends_at)
+
+    def goes_on_at(self) -> float | None:
+        """When a pause ends that nobody ends."""
+        return None if self.held_at is None else self.held_at + (HOLD_S if self.sounding else SPEECH_S)
 
     def release(self, now: float) -> None:
         if self.held_at is not None:

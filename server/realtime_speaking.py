@@ -22,7 +22,7 @@ from interview.personas import PERSONAS
 from server.line import Clauses
 from server.realtime_events import Frame
 from server.realtime_messages import Playback as Report
-from server.realtime_playback import HOLD_S, Playback
+from server.realtime_playback import Playback
 from server.realtime_protocol import RealtimeProtocol
 
 log = structlog.get_logger("viva.realtime")
@@ -300,7 +300,7 @@ class Speaking:
     def _due(self, reply: Playback) -> float | None:
         """When the pause of a held reply ends, or else when the reply counts as heard."""
         if reply.held_at is not None:
-            return reply.held_at + HOLD_S
+            return reply.goes_on_at()
         return reply.over_at(reports=self._protocol.session.playback)
 
     async def _over(self, reply: Playback) -> None:

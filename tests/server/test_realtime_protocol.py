@@ -352,7 +352,7 @@ def test_what_is_kept_is_bounded_and_a_gap_is_admitted() -> None:
     for n in range(600):
         protocol.events.event("more", n=n)
     told, *missed = protocol.events.resumed(first)
-    assert len(missed) == 512
+    assert len(missed) == 256
     assert json.loads(told.data)["complete"] is False
     for n in range(300):
         protocol.events.typed(f"item_{n}", "x")
