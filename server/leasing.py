@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -21,22 +22,27 @@ TTL_S: Final = 15.0
 log = structlog.get_logger("viva.leases")
 
 
+@dataclass(slots=True)
+class _Held:
+    lease: Lease | None
+
+
 @asynccontextmanager
 async def keeping(leases: Leases, key: str, owner: str, on_lost: Callable[[], None]) -> AsyncIterator[None]:
     """Take ``key`` from whoever has it and renew it; ``on_lost`` when somebody takes it from us.
 
     A lease store that is away is no reason to end a call: it is tried again at the next renewal.
     """
-    lease = await _take(leases, key, owner)
+    held = _Held(await _take(leases, key, owner))
     async with asyncio.TaskGroup() as group:
-        keeper = group.create_task(_renew(leases, key, owner, lease, on_lost), name=f"lease {key}")
+        keeper = group.create_task(_renew(leases, key, owner, held, on_lost), name=f"lease {key}")
         try:
             yield
         finally:
             keeper.cancel()
-    if lease is not None:
+    if held.lease is not None:
         try:
-            await leases.release(lease)
+            await leases.release(held.lease)
         except StorageError as trouble:
             log.warning("lease was not released, it will run out", why=str(trouble))
 
@@ -49,16 +55,14 @@ async def _take(leases: Leases, key: str, owner: str) -> Lease | None:
         return None
 
 
-async def _renew(
-    leases: Leases, key: str, owner: str, lease: Lease | None, on_lost: Callable[[], None]
-) -> None:
+async def _renew(leases: Leases, key: str, owner: str, held: _Held, on_lost: Callable[[], None]) -> None:
     while True:
         await asyncio.sleep(TTL_S / 3)
-        if lease is None:
-            lease = await _take(leases, key, owner)
+        if held.lease is None:
+            held.lease = await _take(leases, key, owner)
             continue
         try:
-            if not await leases.renew(lease, TTL_S):
+            if not await leases.renew(held.lease, TTL_S):
                 on_lost()
                 return
         except StorageError as trouble:
