@@ -189,7 +189,7 @@ class EngineTTS:
     async def _take(self, child: _Child, queue: asyncio.Queue[_Made | None], limit_s: float) -> _Made:
         """The next piece. While the process speaks, to whomever, waiting for one's turn is no hang."""
         loop = asyncio.get_running_loop()
-        began = loop.time()
+        began, made = loop.time(), None
         while True:
             try:
                 async with asyncio.timeout_at(max(began, child.spoke_at) + limit_s):
