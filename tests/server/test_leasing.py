@@ -51,6 +51,7 @@ def hold(
                 await asyncio.sleep(seconds - steal_at)
             else:
                 await asyncio.sleep(seconds)
+        await asyncio.sleep(max(0.0, until - loop.time()))
         taken = await leases.take("call:1", "c", TTL_S)
         return lost, "c" if taken is not None else "somebody else"
 
