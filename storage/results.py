@@ -23,9 +23,11 @@ from storage.wire import ACQUIRE_S, Connection, Pool, guard
 
 LOCK_S: Final = 60.0
 """How long an analysis waits for another one of the same call."""
+_LOCK: Final = "hashtextextended('viva call ' || $1, 0)"
 OVERALL: Final = "overall"
 
 EVALUATION_COLUMNS: Final = "question_id, digest, overall, reason, confidence, flags, provenance"
+REVIEWED: Final = f"{EVALUATION_COLUMNS}, reviews"
 SCORE_COLUMNS: Final = (
     "question_id, dimension, score, reason, rationale, evidence, confidence, spread, provenance"
 )
@@ -134,26 +136,7 @@ class PostgresResults:
             )
             if written is None:
                 return False
-            rows = [
-                {
-                    "question_id": question_id,
-                    "dimension": verdict.dimension,
-                    "score": verdict.value,
-                    "reason": verdict.reason or None,
-                    "rationale": verdict.rationale or None,
-                    "evidence": [
-                        _evidence(quote, place)
-                        for quote, place in zip(
-                            verdict.quotes, places.get(verdict.dimension, ()), strict=True
-                        )
-                    ],
-                    "confidence": verdict.confidence,
-                    "spread": verdict.spread,
-                    "provenance": dict(evaluation.provenance),
-                }
-                for verdict in evaluation.verdicts
-            ]
-            await db.execute(_SCORED, call_id, rows)
+            await save_scores(db, call_id, question_id, evaluation, places)
         return True
 
     async def save_feedback(self, call_id: str, question_id: str, digest: str, feedback: Feedback) -> bool:
@@ -171,14 +154,13 @@ class PostgresResults:
             db = await self._pool.acquire(timeout=ACQUIRE_S)
         try:
             with guard():
-                await db.execute(
-                    "SELECT pg_advisory_lock(hashtextextended('viva call ' || $1, 0))",
-                    call_id,
-                    timeout=LOCK_S,
-                )
-            yield
+                await db.execute(f"SELECT pg_advisory_lock({_LOCK})", call_id, timeout=LOCK_S)
+            try:
+                yield
+            finally:
+                await _unlock(db, call_id)
         finally:
-            await self._pool.release(db)  # which gives up the lock, or closes a broken connection
+            await self._pool.release(db)
 
     async def save_analysis(self, call_id: str, analysis: Analysis, jobs: Sequence[NewJob] = ()) -> bool:
         """All of it or nothing; False when this very state was analysed before."""
@@ -273,6 +255,46 @@ class PostgresResults:
                 return [dict(row) for row in await db.fetch(sql, session_id)]
 
 
+async def save_scores(
+    db: Connection,
+    call_id: str,
+    question_id: str,
+    evaluation: Evaluation,
+    places: Mapping[Dimension, Sequence[Place | None]],
+    marks: Mapping[Dimension, Mapping[str, Any]] | None = None,
+) -> None:
+    """Write the rows of one answer's dimensions. ``marks`` adds to where single scores come from."""
+    rows = [
+        {
+            "question_id": question_id,
+            "dimension": verdict.dimension,
+            "score": verdict.value,
+            "reason": verdict.reason or None,
+            "rationale": verdict.rationale or None,
+            "evidence": [
+                _evidence(quote, place)
+                for quote, place in zip(verdict.quotes, places.get(verdict.dimension, ()), strict=True)
+            ],
+            "confidence": verdict.confidence,
+            "spread": verdict.spread,
+            "provenance": {**evaluation.provenance, **(marks or {}).get(verdict.dimension, {})},
+        }
+        for verdict in evaluation.verdicts
+    ]
+    await db.execute(_SCORED, call_id, rows)
+
+
+async def _unlock(db: Connection, call_id: str) -> None:
+    """The pool gives a connection to the next user as it is: a lock that is not given up would stay."""
+    if db.is_closed():
+        return
+    try:
+        await db.execute(f"SELECT pg_advisory_unlock({_LOCK})", call_id)
+    except BaseException:
+        db.terminate()
+        raise
+
+
 async def _save_feedback(
     db: Connection, call_id: str, question_id: str | None, digest: str, feedback: Feedback
 ) -> bool:
@@ -306,7 +328,7 @@ def _evidence(quote: Any, place: Place | None) -> dict[str, Any]:
 
 
 def to_evaluation(row: Row, scores: Sequence[Row]) -> StoredEvaluation:
-    """A row of `EVALUATION_COLUMNS` with its rows of `SCORE_COLUMNS`."""
+    """A row of `REVIEWED` with its rows of `SCORE_COLUMNS`."""
     fields = dict(row)
     order = list(Dimension)
     verdicts = [
@@ -325,6 +347,7 @@ def to_evaluation(row: Row, scores: Sequence[Row]) -> StoredEvaluation:
         fields.pop("question_id"),
         fields.pop("digest"),
         msgspec.convert(fields | {"verdicts": verdicts}, Evaluation),
+        fields.pop("reviews", 0),
     )
 
 
