@@ -112,8 +112,8 @@ class WebBrowser:
         self._browser: Browser | None = None
         self.call(self._open(microphone))
 
-    def call(self, work: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(GUARD_S)
+    def call(self, work: Coroutine[Any, Any, Any], guard_s: float = GUARD_S) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(guard_s + 10)
 
     async def _open(self, microphone: Path) -> None:
         self._playwright = await async_playwright().start()
@@ -162,16 +162,16 @@ class WebBrowser:
         finally:
             await context.close()
 
-    def run(self, act: Callable[[], Awaitable[None]]) -> None:
-        """Run a test on the browser's loop; tasks that it leaves behind fail it."""
+    def run(self, act: Callable[[], Awaitable[None]], guard_s: float = GUARD_S) -> None:
+        """Run a test on the browser's loop; tasks that it leaves behind fail it, and so does hanging."""
 
         async def work() -> None:
             before = asyncio.all_tasks()
-            async with asyncio.timeout(GUARD_S):
+            async with asyncio.timeout(guard_s):
                 await act()
             ours = [
                 t.get_name() for t in asyncio.all_tasks() - before if not t.get_name().startswith("Task-")
             ]
             assert not ours, ours
 
-        self.call(work())
+        self.call(work(), guard_s)

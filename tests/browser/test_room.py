@@ -11,22 +11,10 @@ from playwright.async_api import expect
 
 from tests.browser.fake_realtime import RATE, Line
 from tests.browser.harness import WebBrowser
+from tests.browser.likeness import likeness
 from tests.browser.visit import Visit, visit, wait_for_the_end
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(200)]
-
-
-def likeness(spoken: np.ndarray, heard: np.ndarray, ms: int = 400) -> float:
-    """The best normalised correlation of a loud piece of ``heard`` with any place in ``spoken``."""
-    size = RATE * ms // 1000
-    starts = range(0, len(heard) - size, size // 2)
-    at = max(starts, key=lambda i: float(np.square(heard[i : i + size]).sum()))
-    piece = heard[at : at + size] - heard[at : at + size].mean()
-    length = len(spoken) + size
-    product = np.fft.irfft(np.fft.rfft(spoken, length) * np.conj(np.fft.rfft(piece, length)), length)
-    energy = np.convolve(np.square(spoken), np.ones(size), "full")[size - 1 :]
-    valid = len(spoken) - size
-    return float((product[:valid] / np.sqrt(energy[:valid] * np.square(piece).sum() + 1e-9)).max())
 
 
 def test_what_is_said_arrives_as_it_was_said(browser: WebBrowser, spoken_answer: Path) -> None:
