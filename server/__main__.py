@@ -138,21 +138,26 @@ def _worker(_: argparse.Namespace) -> int:
     from storage.ports import StorageError
 
     settings = _settings()
+    if settings.database_url is None:
+        return _say(
+            "with the embedded database, viva serve does the jobs itself; "
+            "set VIVA_DATABASE_URL to run workers beside it."
+        )
     configure_logging(settings)
     try:
-        return _run(_working(settings))
+        return _run(_working(settings, settings.database_url))
     except StorageError as wrong:
         return _say(str(wrong))
 
 
-async def _working(settings: Settings) -> int:
+async def _working(settings: Settings, dsn: str) -> int:
     from server.app import open_worker
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with open_worker(settings):
+    async with open_worker(settings, dsn):
         sys.stdout.write("viva: worker ready\n")
         sys.stdout.flush()
         await stop.wait()
@@ -229,13 +234,13 @@ def _samples(text: str) -> int:
 
 
 def _calibrate(arguments: argparse.Namespace) -> int:
-    from server.calibrate import CalibrationError, calibrate, read_file
+    from server.calibrate import CalibrationError, calibrate, read_file, read_rubrics
 
     try:
         rows = read_file(arguments.file)
     except CalibrationError as wrong:
         return _say(str(wrong))
-    return _run(calibrate(_settings(), rows, arguments.samples, arguments.json))
+    return _run(calibrate(_settings(), read_rubrics(), rows, arguments.samples, arguments.json))
 
 
 def _simulate_retell(arguments: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -31,6 +31,7 @@ from interview.rubric import parse_rubrics
 from server.aftermath import Aftermath
 from server.analytics import AnalyticsService
 from server.auth import auth_middleware
+from server.beside import beside
 from server.callbook import CallBook, Found
 from server.findings import EvaluateService, FeedbackService
 from server.interviewers import AgentInterviewerService, OwnLine
@@ -48,13 +49,14 @@ from server.registry import CallRegistry
 from server.rest import Rest
 from server.rest_audio import AudioRest
 from server.rest_calls import CallRest
+from server.rest_scorecard import ScorecardRest
 from server.retell_api import RetellApi
 from server.retell_ws import RetellEndpoint
-from server.settings import Settings, SettingsError, public_url
+from server.settings import Settings, public_url
 from server.tokens import CallTokens
 from server.voice import Engine, is_recorded, open_voice
 from server.webhook import RetellWebhook
-from server.worker import build_aftermath, working
+from server.worker import build_aftermath, build_reviews, working
 from storage.calls import PostgresCalls
 from storage.embedded import EmbeddedPostgres
 from storage.jobs import PostgresJobs, preload_queue
@@ -195,8 +197,14 @@ async def open_viva(
         )
         webhook = RetellWebhook(settings.retell_api_key, runs, repo, _now)
         sound = AudioRest(interviews, responses, recordings)
-        for routes in (rest.routes(), after.routes(), webhook.routes(), sound.routes()):
-            app.router.add_routes(routes)
+        judge = EvaluatorAgent(llm, parse_rubrics(await asyncio.to_thread(read_rubric_file)))
+        cards = ScorecardRest(
+            interviews,
+            build_reviews(pool, llm, judge, CoachAgent(llm), _now),
+            RateLimit(ANALYSES, 60.0, time.monotonic),
+        )
+        for part in (rest, after, webhook, sound, cards):
+            app.router.add_routes(part.routes())
         app.router.add_get("/llm-websocket/{secret}/{call_id}", endpoint.handle)
         app.router.add_get("/llm-websocket/{secret}/{call_id}/", endpoint.handle)
         app.router.add_get("/llm-websocket/{call_id}", endpoint.handle)
@@ -215,24 +223,19 @@ async def open_viva(
         app.router.add_routes(page_routes(await asyncio.to_thread(read_pages), interviews))
         _health(viva, metrics)
         if settings.database_url is None:
-            # Nobody else can reach this database, so the jobs are done here.
-            await stack.enter_async_context(working(dsn, await _aftermath(llm, retell)))
+            # Nobody else can reach this database, so the jobs are done here: in a thread, because a judge
+            # by rule computes for many milliseconds, and live calls must not wait for it.
+            await stack.enter_async_context(beside(lambda: open_worker(settings, dsn), "worker"))
         yield viva
 
 
 @asynccontextmanager
-async def open_worker(settings: Settings) -> AsyncIterator[None]:
-    """A worker beside the servers, on the database of ``VIVA_DATABASE_URL``.
+async def open_worker(settings: Settings, dsn: str) -> AsyncIterator[None]:
+    """A worker with clients of its own, on the database ``dsn``.
 
     Raises:
-        SettingsError: the database is embedded; its worker is in the server.
         StorageError: the database cannot be reached.
     """
-    if settings.database_url is None:
-        raise SettingsError(
-            "With the embedded database, viva serve does the jobs itself; "
-            "set VIVA_DATABASE_URL to run workers beside it."
-        )
     async with AsyncExitStack() as stack:
         await asyncio.to_thread(preload_prompts)
         session = await stack.enter_async_context(aiohttp.ClientSession())
@@ -246,14 +249,20 @@ async def open_worker(settings: Settings) -> AsyncIterator[None]:
         retell = _retell(settings)
         if retell is not None:
             stack.push_async_callback(retell.aclose)
-        await stack.enter_async_context(working(settings.database_url, await _aftermath(llm, retell)))
+        await stack.enter_async_context(working(dsn, await _aftermath(llm, retell)))
         yield
 
 
 async def _aftermath(llm: LLM, retell: RetellApi | None) -> Callable[[Pool], Aftermath]:
     rubrics = parse_rubrics(await asyncio.to_thread(read_rubric_file))
     evaluator, coach = EvaluatorAgent(llm, rubrics), CoachAgent(llm)
-    return lambda pool: build_aftermath(pool, llm, evaluator, coach, retell, _now)
+
+    def build(pool: Pool) -> Aftermath:
+        reviews = build_reviews(pool, llm, evaluator, coach, _now)
+        aftermath = build_aftermath(pool, llm, evaluator, coach, retell, _now)
+        return replace(aftermath, also=reviews.handlers())
+
+    return build
 
 
 async def _leases(settings: Settings) -> Leases:
