@@ -108,11 +108,14 @@ class Worker:
             try:
                 await self._runner.run()
                 tries = 0
+                continue
             except StorageDown as trouble:
-                pause = PAUSES_S[min(tries, len(PAUSES_S) - 1)]
-                tries += 1
-                log.warning("no jobs for now, will try again", why=str(trouble), pause_s=pause)
-                await _wait(self._stopping, pause)
+                log.warning("no jobs for now, will try again", why=str(trouble), tries=tries)
+            except Exception:
+                # A worker that is gone would be missed by nobody until the scores are.
+                log.exception("the worker failed, will try again", tries=tries)
+            await _wait(self._stopping, PAUSES_S[min(tries, len(PAUSES_S) - 1)])
+            tries += 1
 
     async def _sweep(self) -> None:
         try:
