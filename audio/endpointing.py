@@ -39,7 +39,7 @@ class Look(StrEnum):
 class EndpointPolicy:
     """How long to wait. Milliseconds of silence; ``scale`` times the patience by how the words look."""
 
-    patience_ms: int = 1_200
+    patience_ms: int = 1_500
     least_ms: int = 500
     most_ms: int = 6_000
     scale: Mapping[Look, float] = field(

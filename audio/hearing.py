@@ -250,7 +250,6 @@ class Hearing:
             self._commit()
         start = max(self.at_ms - (BEFORE_WINDOWS + 2) * WINDOW_MS, self._free_from, 0)
         self._segments += 1
-        self.endpointer.text("")  # words are coming; those before them no longer say how it ends
         self._utterance.segments.append(_Segment(self._segments, start))
         self._tell(OpenSegment(self._segments, max((self.at_ms - start) // WINDOW_MS, 1)))
 

@@ -2,8 +2,8 @@
 
 A `VadStream` takes a call's sound and hands back every window of 32 ms, in order, with the probability that
 it holds speech. While nobody has spoken for a while, a cheap gate (WebRTC's detector at its strictest) keeps
-the window from the network; it errs towards opening, and what it let pass just before is shown to the
-network first, so that the network starts warm.
+the window from the network. It errs towards opening, and the network, which then begins anew, is late by no
+window that counts.
 
 `VadPool` judges the windows of all streams together. It never leaves a window out: what one pass cannot
 take stays with its stream for the next.
@@ -26,9 +26,7 @@ WINDOW_MS: Final = WINDOW * 1000 // EAR_RATE
 TICK_S: Final = 0.008
 """How long windows of other calls are waited for: the most that batching adds to a verdict."""
 
-_WARM = 4  # windows shown to the network before the one that opened the gate
 _HANG = 16  # windows without voice after which the gate closes again
-_BEHIND = CONTEXT + _WARM * WINDOW  # samples kept behind the next window
 _ROOM = EAR_RATE  # samples a stream has room for as a rule
 _MOST = 8 * EAR_RATE  # and at the most
 _GATE_BYTES = EAR_RATE * 30 // 1000 * WIDTH  # the gate judges 10, 20 or 30 ms: 30 of the window's 32
@@ -64,11 +62,10 @@ class VadStream:
     def __init__(self, pool: VadPool, slot: int, judged: Judged, lost: Lost) -> None:
         self._pool, self.slot = pool, slot
         self.judged, self._lost = judged, lost
-        self._sound: npt.NDArray[np.int16] = np.zeros(_BEHIND + _ROOM, np.int16)
-        self._next = self._end = _BEHIND
+        self._sound: npt.NDArray[np.int16] = np.zeros(CONTEXT + _ROOM, np.int16)
+        self._next = self._end = CONTEXT
         self._gate = webrtcvad.Vad(3) if pool.gated else None
         self._quiet = _HANG if pool.gated else 0
-        self._warm = 0
 
     def feed(self, pcm: bytes) -> None:
         """Take whole samples. A stream that is 8 s behind gives up its oldest windows and says so."""
@@ -97,26 +94,22 @@ class VadStream:
 
         Windows that the gate holds back are judged here and now: nobody speaks in them.
         """
-        while self._warm == 0 and self._gate is not None and self._quiet >= _HANG:
+        while self._gate is not None and self._quiet >= _HANG:
             if not self.pending:
                 return False
             pcm = self._sound[self._next : self._next + WINDOW].tobytes()
             if self._gate.is_speech(pcm[:_GATE_BYTES], EAR_RATE):
-                self._quiet, self._warm = 0, _WARM
+                self._quiet = 0
             else:
                 self._next += WINDOW
                 self.judged(pcm, 0.0)
         if not self.pending:
             return False
-        start = self._next - self._warm * WINDOW
-        np.multiply(self._sound[start - CONTEXT : start + WINDOW], _SCALE, out=into)
+        np.multiply(self._sound[self._next - CONTEXT : self._next + WINDOW], _SCALE, out=into)
         return True
 
     def give(self, probability: float) -> bool:
         """Hand back the window taken last; True when the network's state is to be forgotten."""
-        if self._warm:
-            self._warm -= 1
-            return False
         pcm = self._sound[self._next : self._next + WINDOW].tobytes()
         self._next += WINDOW
         if self._gate is not None:
@@ -127,24 +120,23 @@ class VadStream:
 
     def _make_room(self, samples: int) -> None:
         waiting = self._end - self._next
-        shrinks = len(self._sound) > _BEHIND + _ROOM and waiting + samples <= _ROOM
+        shrinks = len(self._sound) > CONTEXT + _ROOM and waiting + samples <= _ROOM
         if self._end + samples <= len(self._sound) and not shrinks:
             return
         over = waiting + samples - _MOST
         if over > 0:
             windows = min(-(-over // WINDOW), waiting // WINDOW)
             self._next += windows * WINDOW
-            self._warm = 0
             dropped = windows + max(samples - _MOST, 0) // WINDOW
             waiting = self._end - self._next
             self._lost(dropped)
         size = _ROOM if waiting + samples <= _ROOM else _MOST + WINDOW
-        kept = self._sound[self._next - _BEHIND : self._end]
-        if _BEHIND + size == len(self._sound):
+        kept = self._sound[self._next - CONTEXT : self._end]
+        if CONTEXT + size == len(self._sound):
             self._sound[: len(kept)] = kept.copy()
         else:
-            self._sound = np.concatenate([kept, np.zeros(_BEHIND + size - len(kept), np.int16)])
-        self._next, self._end = _BEHIND, _BEHIND + waiting
+            self._sound = np.concatenate([kept, np.zeros(CONTEXT + size - len(kept), np.int16)])
+        self._next, self._end = CONTEXT, CONTEXT + waiting
 
 
 class VadPool:

@@ -166,7 +166,7 @@ def measure(policy: EndpointPolicy, speaker: Sequence[Turn], words: bool, asked_
 
 def policies() -> Iterator[tuple[str, EndpointPolicy, bool, float]]:
     """Name, policy, whether it sees words, what the candidate asked for."""
-    for ms in (300, 500, 800, 1200, 1600, 2000):
+    for ms in (300, 500, 800, 1200, 1600, 2000, 2500):
         yield f"silence only, {ms} ms", EndpointPolicy(patience_ms=ms, least_ms=0, adapts=False), False, 0
     for ms in (800, 1000, 1200, 1500):
         yield f"learns the speaker's pauses, from {ms} ms", EndpointPolicy(patience_ms=ms), False, 0

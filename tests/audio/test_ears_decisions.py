@@ -124,6 +124,15 @@ class Story:
             self.hearing.recognised(self.waiting.pop(0), None if text is None else Heard(text))
 
 
+def test_voice_without_a_pause_is_recognised_in_parts_that_a_recogniser_can_take() -> None:
+    story = Story()
+    story.hearing = Hearing(EndpointPolicy(), "en", story.tell)
+    story.act("voice", 90_000 // WINDOW_MS)
+    opened = [step for step in story.steps if isinstance(step, OpenSegment)]
+    assert len(opened) == 4
+    assert [step.windows for step in opened[1:]] == [1, 1, 1]
+
+
 @given(acts)
 def test_the_story_makes_sense_and_comes_to_an_end(script: list[tuple[str, object]]) -> None:
     story = Story()

@@ -101,6 +101,17 @@ def test_words_that_come_after_playback_resumed_still_count() -> None:
     assert notes.of(UtteranceEnded)[0].text == "I have a question."
 
 
+def test_late_words_count_when_the_agent_has_fallen_silent_meanwhile_too() -> None:
+    late = Says("I have a question.", takes_s=DOUBT_MS / 1000 + 1)
+    notes = listen(ScriptedSTT(late), over_agent(voice(380)), {**AGENT, 4000: says(None)}, policy=POLICY)
+    assert notes.kinds == [
+        "InterruptionSuspected",
+        "InterruptionDismissed",
+        "SpeechStarted",
+        "UtteranceEnded",
+    ]
+
+
 def test_a_late_mm_hm_changes_nothing() -> None:
     late = Says("mm-hm", takes_s=DOUBT_MS / 1000 + 1)
     notes = listen(ScriptedSTT(late), over_agent(voice(380)), AGENT, policy=POLICY)

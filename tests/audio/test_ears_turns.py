@@ -96,6 +96,14 @@ def test_a_thinking_pause_joins_two_stretches_into_one_answer() -> None:
     assert whole.find(bytes(first.pcm)) + len(first.pcm) <= whole.find(bytes(second.pcm))
 
 
+def test_stretches_close_together_share_no_sound_and_lose_none() -> None:
+    sound = room(spoken(GOODBYE), silence(420), spoken(GOODBYE), silence(4000))
+    stt = ScriptedSTT("one", "two")
+    listen(stt, sound, policy=POLICY)
+    first, second = (bytes(segment.pcm) for segment in stt.segments)
+    assert first + second in sound.tobytes()
+
+
 def test_a_pause_that_is_too_long_ends_the_answer_and_the_rest_is_another() -> None:
     stt = ScriptedSTT("I moved.", "Of the team.")
     sound = room(spoken(GOODBYE), silence(1600), spoken(THANKS), silence(4000))

@@ -34,6 +34,7 @@ QUESTION = (
         ("yes but the project was cancelled before", Overlap.SPEECH),
         ("so in my last job we had to change the whole database", Overlap.SPEECH),
         ("no", Overlap.SPEECH),
+        ("I had a project", Overlap.SPEECH),
         ("Why?", Overlap.SPEECH),
         ("I think we can skip this one", Overlap.SPEECH),
         ("yes yes yes yes I know", Overlap.SPEECH),

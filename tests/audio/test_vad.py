@@ -161,6 +161,22 @@ def test_closed_streams_give_their_place_to_others_with_nothing_of_theirs_left()
     assert not pool.judge()
 
 
+def test_a_stream_closed_by_the_verdict_of_another_in_the_same_pass_hears_no_more() -> None:
+    pool, heard = VadPool(SILERO, gated=False), 0
+
+    def judged(pcm: bytes, p: float) -> None:
+        nonlocal heard
+        heard += 1
+
+    first = pool.open(lambda pcm, p: second.close())
+    second = pool.open(judged)
+    for stream in (first, second):
+        stream.feed(bytes(2 * WINDOW * 3))
+    drain(pool)
+    assert heard == 0
+    assert second.slot < 0
+
+
 def test_runs_by_itself_and_lets_others_in_between() -> None:
     async def main() -> None:
         pool, loop = VadPool(SILERO, gated=False), asyncio.get_running_loop()
