@@ -50,13 +50,15 @@ class EvaluatorAgent:
     """Scores single answers.
 
     ``samples``: independent readings of each answer, asked for at the same time; the order of the
-    dimensions differs between them. ``judge_name`` names the judge in what is stored.
+    dimensions differs between them. ``judge_name`` names the judge in what is stored. ``first`` is the number
+    of the first sample: a judge that begins after another one's last repeats none of its readings.
     """
 
     llm: LLM
     rubrics: Mapping[Dimension, Rubric]
     samples: int = 3
     judge_name: str = "viva"
+    first: int = 0
 
     def __post_init__(self) -> None:
         if self.samples < 1:
@@ -79,7 +81,7 @@ class EvaluatorAgent:
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(self._read(screened, file, number), name=f"reading {number}")
-                for number in range(self.samples)
+                for number in range(self.first, self.first + self.samples)
             ]
         results = [task.result() for task in tasks]
         readings = [result for result in results if isinstance(result, Reading)]

@@ -151,7 +151,7 @@ def combine(
     case, words = screened.case, screened.case.words
     checked = [_checked(reading, words, screened.seen) for reading in readings]
     flags = _flags(screened, readings)
-    cap, why = _cap(flags, screened)
+    cap, why = capped_at(flags, screened)
     verdicts = [
         *(_verdict(dimension, [c.get(dimension) for c in checked], best_confidence) for dimension in JUDGED),
         timing(case, screened.seen.text.replace(REMOVED, " ")),
@@ -243,7 +243,8 @@ def _flags(screened: Screened, readings: Sequence[Reading]) -> tuple[str, ...]:
     return tuple(flags)
 
 
-def _cap(flags: Sequence[str], screened: Screened) -> tuple[int, str]:
+def capped_at(flags: Sequence[str], screened: Screened) -> tuple[int, str]:
+    """The most an answer with these flags and of this length can get, and why; (100, "") for no cap."""
     caps = [(CAPS[flag], _REASONS[flag]) for flag in flags if flag in CAPS]
     spoken = word_count(screened.seen.text.replace(REMOVED, " "))
     caps += [(most, _REASONS["too_short"]) for below, most in SHORT_CAPS if spoken < below]

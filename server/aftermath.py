@@ -7,8 +7,8 @@ unscored answers sets off their scoring and leaves the rest to that. So nothing 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
@@ -75,9 +75,11 @@ class Aftermath:
     analytics: AnalyticsService
     retell: RetellApi | None
     clock: Callable[[], datetime]
+    also: Mapping[str, Handler] = field(default_factory=dict)
+    """Handlers of further kinds of jobs."""
 
     def handlers(self) -> dict[str, Handler]:
-        return {SCORE: self.score, ANALYSE: self.analyse, INSIGHTS: self.insights}
+        return {SCORE: self.score, ANALYSE: self.analyse, INSIGHTS: self.insights, **self.also}
 
     # --- one answer --------------------------------------------------------------------------------
 

@@ -55,6 +55,8 @@ def state_of(record: CallRecord, found: Sequence[Thread]) -> str:
     for thread in found:
         known = record.evaluations.get(thread.question.id)
         told.update(f"{thread.digest}:{known.digest if known else '?'};".encode())
+        if known is not None and known.reviews:
+            told.update(f"reviewed {known.reviews};".encode())
     return told.hexdigest()
 
 
@@ -73,9 +75,7 @@ class AnalyticsService:
             LlmError: the analyst could not be reached, or made no sense.
         """
         answered = [thread for thread in found if thread.answered and settled(record, thread)]
-        judged = [record.evaluations[thread.question.id].evaluation for thread in answered]
-        scores = summarise(judged, [thread.question for thread in answered])
-        totals = {t.question.id: e.overall for t, e in zip(answered, judged, strict=True)}
+        totals = {t.question.id: record.evaluations[t.question.id].evaluation.overall for t in answered}
         digest = state_of(record, found)
         if in_words:
             said = await self.analyst.summarise(
@@ -83,17 +83,23 @@ class AnalyticsService:
             )
         else:
             said, digest = Summary(NO_ANALYST, "", "", "", {}), digest + WITHOUT_WORDS
-        analytics = _analytics(record, found, scores, said)
-        return Analysis(
-            digest,
-            analytics,
-            _results(record, analytics),
-            {**{name.value: value for name, value in scores.dimensions.items()}, OVERALL: scores.overall},
-            NOTHING,
-            _call_feedback(record, answered, scores, said),
-            said.provenance,
-            _metrics(answered, judged, scores),
+        return _analysis(record, found, said, digest)
+
+    def recount(self, record: CallRecord, found: Sequence[Thread]) -> Analysis | None:
+        """A call's analysis with the scores that are in force now, in the words it had; None without one."""
+        known = record.response.analytics
+        if not record.response.is_analysed or known is None:
+            return None
+        said = Summary(
+            known["overallFeedback"],
+            known["softSkillSummary"],
+            known["communication"]["feedback"],
+            known["recommendation"],
+            {one["questionId"]: one["summary"] for one in known["questionSummaries"]},
+            known["source"],
         )
+        wordless = (record.analysis_digest or "").endswith(WITHOUT_WORDS)
+        return _analysis(record, found, said, state_of(record, found) + WITHOUT_WORDS * wordless)
 
     async def generate_insights(self, session_id: str, role: str) -> dict[str, Any]:
         """Look at all analysed calls of an interview together, and keep it as a new version.
@@ -126,6 +132,23 @@ class AnalyticsService:
     async def analyze_communication(self, transcript: str) -> Communication:
         """Raises LlmError."""
         return await self.analyst.communication(transcript)
+
+
+def _analysis(record: CallRecord, found: Sequence[Thread], said: Summary, digest: str) -> Analysis:
+    answered = [thread for thread in found if thread.answered and settled(record, thread)]
+    judged = [record.evaluations[thread.question.id].evaluation for thread in answered]
+    scores = summarise(judged, [thread.question for thread in answered])
+    analytics = _analytics(record, found, scores, said)
+    return Analysis(
+        digest,
+        analytics,
+        _results(record, analytics),
+        {**{name.value: value for name, value in scores.dimensions.items()}, OVERALL: scores.overall},
+        NOTHING,
+        _call_feedback(record, answered, scores, said),
+        said.provenance,
+        _metrics(answered, judged, scores),
+    )
 
 
 def _analytics(
@@ -163,12 +186,13 @@ def _question_summary(record: CallRecord, thread: Thread, said: Summary) -> dict
     if thread.answered:
         status, summary = "answered", said.answers.get(key, "")
     else:
-        asked = _was_asked(record, key)
+        asked = was_asked(record, key)
         status, summary = ("not_answered", "Not answered") if asked else ("not_asked", "Not asked")
     return {"questionId": key, "question": thread.question.text, "status": status, "summary": summary}
 
 
-def _was_asked(record: CallRecord, question_id: str) -> bool:
+def was_asked(record: CallRecord, question_id: str) -> bool:
+    """Did the candidate get to hear this planned question?"""
     said = {u.question_id for u in record.utterances if u.speaker is Speaker.INTERVIEWER}
     order = [question.id for question in record.stored.session.questions]
     progress = Progress.from_data(record.response.progress)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -12,15 +12,18 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
 from server.problems import Problem
-from server.rest import CANDIDATE, LOCAL_CANDIDATE
+from server.rest import CANDIDATE, LOCAL_CANDIDATE, ROLES
 from server.settings import Settings
 
 OWNED: Final = (
     "/v1/candidates/",
+    "/v1/calls/",
     "/api/get-call",
     "/api/generate-insights",
     "/api/analyze-communication",
 )
+STAFF: Final = ("coach", "owner")
+"""Roles that may see every candidate's interviews."""
 
 
 def auth_middleware(settings: Settings, now: Callable[[], float]) -> Middleware:
@@ -33,10 +36,14 @@ def auth_middleware(settings: Settings, now: Callable[[], float]) -> Middleware:
     @web.middleware
     async def authenticate(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path.startswith(OWNED):
-            request[CANDIDATE] = LOCAL_CANDIDATE if settings.auth == "local" else subject(request)
+            if settings.auth == "local":
+                request[CANDIDATE], request[ROLES] = LOCAL_CANDIDATE, frozenset(STAFF)
+            else:
+                claims = claims_of(request)
+                request[CANDIDATE], request[ROLES] = f"user:{claims['sub']}", roles_in(claims)
         return await handler(request)
 
-    def subject(request: web.Request) -> str:
+    def claims_of(request: web.Request) -> dict[str, Any]:
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
         if kind.lower() != "bearer" or not token or key is None:
             raise _unauthorised()
@@ -48,13 +55,20 @@ def auth_middleware(settings: Settings, now: Callable[[], float]) -> Middleware:
             **_expected(settings),
         )
         try:
-            claims = jwt.decode(token.strip(), key, algorithms=["HS256"]).claims
+            claims: dict[str, Any] = jwt.decode(token.strip(), key, algorithms=["HS256"]).claims
             required.validate(claims)
         except (JoseError, ValueError):
             raise _unauthorised() from None
-        return f"user:{claims['sub']}"
+        return claims
 
     return authenticate
+
+
+def roles_in(claims: Mapping[str, Any]) -> frozenset[str]:
+    """The roles we know in a token's ``roles``, a list of names or one name."""
+    named = claims.get("roles")
+    names = named if isinstance(named, list) else [named]
+    return frozenset(role for role in STAFF if role in names)
 
 
 def _expected(settings: Settings) -> dict[str, jwt.ClaimsOption]:

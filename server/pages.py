@@ -89,7 +89,7 @@ def _read(folder: Traversable, prefix: str, found: Pages) -> None:
 
 
 def page_routes(pages: Pages, interviews: MockInterviewService) -> list[web.RouteDef]:
-    """``/``, ``/mock-interview/{key}``, its ``/invitation``, and ``/web/{path}``."""
+    """``/``, ``/mock-interview/{key}``, its ``/invitation`` and ``/scorecard``, and ``/web/{path}``."""
 
     def page(name: str) -> web.Response:
         content, kind = pages[name]
@@ -103,6 +103,9 @@ def page_routes(pages: Pages, interviews: MockInterviewService) -> list[web.Rout
         # Whether there is such an interview is said by the page, in words, after it has asked.
         return page("interview.html")
 
+    async def scorecard(_: web.Request) -> web.Response:
+        return page("scorecard/index.html")
+
     async def asset(request: web.Request) -> web.Response:
         if request.match_info["path"] not in pages:
             raise web.HTTPNotFound
@@ -115,6 +118,7 @@ def page_routes(pages: Pages, interviews: MockInterviewService) -> list[web.Rout
         web.get("/", home),
         web.get("/mock-interview/{key}", interview),
         web.get("/mock-interview/{key}/invitation", invitation),
+        web.get("/mock-interview/{key}/scorecard", scorecard),
         web.get("/web/{path:.+}", asset),
     ]
 

@@ -24,6 +24,8 @@ from server.views import (
 
 LOCAL_CANDIDATE: Final = "local"
 CANDIDATE: Final = web.RequestKey("viva.candidate", str)
+ROLES: Final = web.RequestKey("viva.roles", frozenset)
+"""What the asker may do beyond their own interviews: ``coach``, ``owner``. Set wherever `CANDIDATE` is."""
 ROOT: Final = "/v1/candidates/mock-ai-interview"
 
 

@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 import structlog
 
 from agents.analyst import AnalystAgent
+from agents.evaluator import EvaluatorAgent
 from agents.llm import LLM
 from server.aftermath import Aftermath, Coach, Evaluator, explain
 from server.analytics import AnalyticsService
 from server.retell_api import RetellApi
+from server.reviews import ReviewService
 from storage.job_runner import CONCURRENCY, Job, JobRunner
 from storage.jobs import PostgresJobs
 from storage.ports import StorageDown
 from storage.postgres import PostgresRepository
 from storage.results import PostgresResults
+from storage.reviews import PostgresReviews
 from storage.runs import PostgresRuns
 from storage.wire import Pool, open_pool
 
@@ -50,6 +54,28 @@ def build_aftermath(
         coach=coach,
         analytics=AnalyticsService(AnalystAgent(llm), repo, results),
         retell=retell,
+        clock=clock,
+    )
+
+
+def build_reviews(
+    pool: Pool,
+    llm: LLM,
+    judge: EvaluatorAgent,
+    coach: Coach,
+    clock: Callable[[], datetime],
+) -> ReviewService:
+    """Disputes, overrides and further tries, on ``pool``. A disputed answer gets more and other samples."""
+    results = PostgresResults(pool)
+    return ReviewService(
+        runs=PostgresRuns(pool),
+        results=results,
+        reviews=PostgresReviews(pool),
+        analytics=AnalyticsService(AnalystAgent(llm), PostgresRepository(pool), results),
+        judge=judge,
+        second=replace(judge, samples=judge.samples + 2, first=judge.samples),
+        coach=coach,
+        rubrics=judge.rubrics,
         clock=clock,
     )
 

@@ -19,6 +19,8 @@ from storage.wire import ACQUIRE_S, Connection, Pool, guard
 SCORE: Final = "score-answer"
 ANALYSE: Final = "analyse-call"
 INSIGHTS: Final = "insights"
+REJUDGE: Final = "rejudge-answer"
+AGAIN: Final = "score-again"
 LOG_DAYS: Final = 30
 """PGQueuer's log of what was done is kept this long."""
 
@@ -58,6 +60,14 @@ def analyse_job(call_id: str, cause: str, after_s: float = 0.0) -> NewJob:
 
 def insights_job(session_id: str) -> NewJob:
     return NewJob(INSIGHTS, {"session_id": session_id}, f"insights:{session_id}")
+
+
+def rejudge_job(call_id: str, dispute_id: str) -> NewJob:
+    return NewJob(REJUDGE, {"call_id": call_id, "dispute_id": dispute_id}, f"rejudge:{dispute_id}")
+
+
+def again_job(call_id: str, retry_id: str) -> NewJob:
+    return NewJob(AGAIN, {"call_id": call_id, "retry_id": retry_id}, f"again:{retry_id}")
 
 
 @cache

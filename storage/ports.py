@@ -212,11 +212,15 @@ class JobRow:
 
 @dataclass(frozen=True, slots=True)
 class StoredEvaluation:
-    """What a judge made of one thread. An empty ``digest``: no judge could be reached."""
+    """What is in force for one thread. An empty ``digest``: no judge could be reached.
+
+    ``reviews`` counts how often a dispute or a person has changed it.
+    """
 
     question_id: str
     digest: str
     evaluation: Evaluation
+    reviews: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ from storage.calls import ENDS, move_session
 from storage.jobs import enqueue
 from storage.ports import CallRecord, NewJob, NotFound, StoredAnswer, StoredUtterance
 from storage.results import (
-    EVALUATION_COLUMNS,
     FEEDBACK_COLUMNS,
+    REVIEWED,
     SCORE_COLUMNS,
     to_evaluation,
     to_feedback,
@@ -224,7 +224,7 @@ async def _record(db: Connection, call_id: str) -> CallRecord:
     )
     assert session is not None  # the foreign key, and one snapshot for all statements
     scores = await of_call(SCORE_COLUMNS, "scores", "id", "AND question_id IS NOT NULL")
-    judged = await of_call(EVALUATION_COLUMNS, "evaluations", "question_id")
+    judged = await of_call(REVIEWED, "evaluations", "question_id")
     coached = await of_call(FEEDBACK_COLUMNS, "feedback", "id", "AND question_id IS NOT NULL")
     return CallRecord(
         stored=to_session(session),
