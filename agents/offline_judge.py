@@ -200,6 +200,8 @@ def relevance(holding: Holding, expected: Expected, kind: Kind) -> Fit:
     spread_out = min(1.0, touched / (0.4 * len(parts) or 1)) * min(1.0, score / 2.0)
     value = 0.65 * min(1.0, score / 3.0) + 0.35 * spread_out
     value *= min(1.0, 0.2 + score / (score + 0.45 * foreign)) if score else 0.0
+    if not expected.topics and foreign < FOREIGN:
+        value = max(value, 0.45)  # a subject that is not known here cannot be missed
     if kind is Kind.STORY:
         value = max(value, _told(holding, bool(expected.topics)))
     return Fit(value, len(near))
@@ -237,6 +239,8 @@ BETWEEN_PEOPLE: Final = frozenset(
     ("conflict", "teamwork", "communication", "feedback", "leadership", "customer", "negotiation", "culture")
 )
 """Topics that a story can be about without naming them: what people said and did shows it."""
+FOREIGN: Final = 2.5
+"""From this mass of words of one other topic on, an answer is plainly about that."""
 OFF_TOPIC: Final = 0.2
 """Below this fit an answer is about something else; a short one has less room to show what it is about."""
 

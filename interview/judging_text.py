@@ -138,7 +138,7 @@ def is_gibberish(text: str) -> bool:
     words = [word.lower() for word in words_of(text)]
     if len(words) < 4:
         return bool(words) and all(_unsayable(word) for word in words)
-    if len(set(words)) / len(words) < 0.25 and len(set(words)) <= 6:
+    if len(set(words)) / len(words) <= 0.25 and len(set(words)) <= 6:
         return True
     unsayable = sum(_unsayable(word) for word in words) / len(words)
     if unsayable > 0.35:
@@ -152,11 +152,14 @@ def is_gibberish(text: str) -> bool:
     return len(words) >= 10 and broken > 0 and core < 0.05 * (1 + broken)
 
 
+_KEYS: Final = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+
+
 def _unsayable(word: str) -> bool:
     if not word.isalpha() or len(word) < 3:
         return False
-    if word.isascii() and not _VOWELS.search(word):
-        return len(word) > 4
+    if any(word in row for row in _KEYS) or (len(word) > 4 and word.isascii() and not _VOWELS.search(word)):
+        return True
     return bool(_MASH.search(word))
 
 
@@ -211,7 +214,7 @@ _TO_JUDGE: Final = tuple(
         r"|the (?:above|answer|response)|everything)\b.{0,20}"
         r"\b(?:as|to be)\b.{0,15}\b(?:excellent|correct|perfect|strong|complete|outstanding|passed"
         r"|level|exceptional|top|full|hired?)",
-        r"\b(?:system prompt|prompt injection|jailbreak|developer mode|new instructions?"
+        r"\b(?:system prompt|prompt injection|jailbreak|developer mode|new instructions?(?=\s*[:.])"
         r"|your (?:instructions|rubric|scoring|prompt|guidelines|programming))\b",
         r"\b(?:end of (?:the )?(?:answer|response|transcript|candidate)|begin (?:evaluation|scoring)"
         r"|evaluation (?:is )?complete)\b",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,17 +21,19 @@ import msgspec
 from agents.evaluator import EvaluatorAgent
 from agents.llm import LLM, LlmError
 from agents.llm_offline import OfflineLLM
+from agents.prompts import preload_prompts
 from interview.evaluation import AnswerCase, Evaluation
 from interview.judging import not_assessed
 from interview.judging_agreement import Agreement, Retest, agreement, retest
 from interview.model import Question, QuestionType
-from interview.rubric import parse_rubrics
+from interview.rubric import Dimension, Rubric, parse_rubrics
 from server.settings import Settings
 from storage.question_files import read_rubric_file
 
 AT_ONCE: Final = 4
 """Answers judged at the same time; each asks for all its readings at once."""
 MAX_LINE: Final = 200_000
+Rubrics = Mapping[Dimension, Rubric]
 
 
 class CalibrationError(Exception):
@@ -122,11 +124,21 @@ def read_rows(lines: Iterable[str]) -> list[Row]:
     return list(rows.values())
 
 
+def read_rubrics() -> Rubrics:
+    """What judging needs from files: rubrics, and prompts, which are kept. Blocks; call it off the loop."""
+    preload_prompts()
+    return parse_rubrics(read_rubric_file())
+
+
 async def judge_rows(
-    llm: LLM, rows: Sequence[Row], samples: int, on_done: Callable[[int], None] = lambda _: None
+    llm: LLM,
+    rubrics: Rubrics,
+    rows: Sequence[Row],
+    samples: int,
+    on_done: Callable[[int], None] = lambda _: None,
 ) -> Report:
     """Score every row, a few at a time. One whose judge fails gets no score and the flag ``judge_failed``."""
-    agent = EvaluatorAgent(llm, parse_rubrics(read_rubric_file()), samples=samples, judge_name="calibrate")
+    agent = EvaluatorAgent(llm, rubrics, samples=samples, judge_name="calibrate")
     places, done = asyncio.Semaphore(AT_ONCE), 0
 
     async def one(row: Row) -> Evaluation:
@@ -172,10 +184,12 @@ async def _judge(settings: Settings) -> AsyncIterator[LLM]:
             await llm.aclose()
 
 
-async def calibrate(settings: Settings, rows: Sequence[Row], samples: int, json_out: bool) -> int:
+async def calibrate(
+    settings: Settings, rubrics: Rubrics, rows: Sequence[Row], samples: int, json_out: bool
+) -> int:
     """Score, report on stdout, progress on stderr; 1 when a row could not be judged."""
     async with _judge(settings) as llm:
-        report = await judge_rows(llm, rows, samples, _progress(len(rows)))
+        report = await judge_rows(llm, rubrics, rows, samples, _progress(len(rows)))
     if json_out:
         sys.stdout.write(json.dumps(report.as_data(), ensure_ascii=False) + "\n")
     else:
