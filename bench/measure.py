@@ -106,6 +106,7 @@ def measure(plan: Plan, say: Callable[[str], None]) -> Results:
         servers.viva(llm).stop()  # creates and migrates the database
         say("starts")
         _starts(plan, servers, llm, results)
+        servers.open_database()
         viva, demo, bare = servers.viva(llm), servers.demo(llm), servers.bare()
         desk = Desk(Http(viva.port))
         say("rounds")

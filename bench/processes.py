@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
+from storage.embedded import EmbeddedPostgres
+
 ROOT: Final = Path(__file__).absolute().parent.parent
 DEMO_PYTHON: Final = ROOT / ".venv-bench" / "bin" / "python"
 START_S: Final = 60.0
@@ -86,6 +88,8 @@ class Fleet:
     folder: tempfile.TemporaryDirectory[str]
     started: list[Server]
     errors: IO[bytes]
+    database: EmbeddedPostgres | None = None
+    dsn: str = ""
 
     @staticmethod
     def open() -> Fleet:
@@ -122,12 +126,19 @@ class Fleet:
             "RETELL_API_KEY": "bench",
             "RETELL_BASE_URL": f"http://127.0.0.1:{llm.port}",
             "VIVA_RETELL_AGENT_ID": "agent",
-        }
+        } | ({"VIVA_DATABASE_URL": self.dsn} if self.dsn else {})
         return self._start("Viva", [*(command or [sys.executable, "-m", "server"]), "serve"], env)
+
+    def open_database(self) -> None:
+        """From here on the data of ``viva`` is served by a process of its own, as in production."""
+        self.database = EmbeddedPostgres(self.here / "var")
+        self.dsn = self.database.start()
 
     def close(self) -> None:
         for server in reversed(self.started):
             server.stop()
+        if self.database is not None:
+            self.database.stop()
         self.errors.close()
         self.folder.cleanup()
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from dotenv import dotenv_values
 
@@ -309,7 +309,9 @@ def _scheme(values: Mapping[str, str], name: str, schemes: tuple[str, ...], exam
     if name not in values:
         return
     parts = _split(values[name])
-    if parts is None or parts.scheme not in schemes or not (parts.hostname or parts.scheme == "unix"):
+    # A socket of the file system has no host of its own: redis's scheme or PostgreSQL's ``?host=`` names it.
+    somewhere = parts and (parts.hostname or parts.scheme == "unix" or "host" in parse_qs(parts.query))
+    if parts is None or parts.scheme not in schemes or not somewhere:
         raise SettingsError(f"{_BY_FIELD[name]} is not such an address: write it like {example}.")
 
 

@@ -168,3 +168,8 @@ def test_a_secret_that_cannot_be_kept_or_trusted_is_an_error(tmp_path: Path) -> 
 
 def test_every_field_has_exactly_one_variable() -> None:
     assert sorted(VARIABLES.values()) == sorted(Settings.__dataclass_fields__)
+
+
+def test_a_database_behind_a_socket_of_the_file_system_is_an_address() -> None:
+    url = "postgresql://viva@/viva?host=/run/postgresql"
+    assert load_settings({"VIVA_DATABASE_URL": url}, None).database_url == url
