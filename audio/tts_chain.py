@@ -12,6 +12,7 @@ from typing import Final
 from audio.pcm import ms_of
 from audio.resample import Resampler
 from audio.tts import TTS, Sound, TtsError, TtsMissing, TtsUnavailable, WordTime
+from audio.tts_engine import EngineTTS
 
 SOUND_S: Final = 4.0
 """An engine that owes sound and gives none for this long is passed over."""
@@ -126,6 +127,18 @@ class TtsChain:
                 self._on_fallback(engine.name, error)
                 again.extendleft(reversed(run.left()))
         raise trouble
+
+    async def warm(self) -> None:
+        """Start the process of the engine that will be asked first, so that no greeting waits for it."""
+        for engine in self._order():
+            if not isinstance(engine, EngineTTS):
+                return
+            try:
+                await engine.warm()
+                return
+            except TtsError as error:
+                self._rest(engine, error)
+                self._on_fallback(engine.name, error)
 
     async def aclose(self) -> None:
         for engine in self._engines:

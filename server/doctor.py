@@ -8,6 +8,7 @@ from typing import Any
 
 from server.settings import Settings, SettingsError
 from server.stt_providers import choose_stt
+from server.tts_providers import choose_tts
 from storage.ports import StorageError
 from storage.wire import connect
 
@@ -28,6 +29,7 @@ async def examine(settings: Settings) -> list[Finding]:
         await _database(settings),
         _llm(settings),
         await asyncio.to_thread(_stt, settings),
+        await asyncio.to_thread(_tts, settings),
         _retell(settings),
         Finding(
             "redis", True, "configured" if settings.redis_url else "not set: leases stay in this process"
@@ -59,6 +61,14 @@ def _llm(settings: Settings) -> Finding:
         return Finding("llm", True, "offline: rules over the question bank, no model; set VIVA_LLM for one")
     rest = "" if "offline" in settings.llm else "; then the interviewer's own fixed words"
     return Finding("llm", True, f"{chain}{rest}")
+
+
+def _tts(settings: Settings) -> Finding:
+    names, why = choose_tts(settings)
+    if not names:
+        return Finding("tts", False, why)
+    after = f"; then {', '.join(names[1:])}" if names[1:] else ""
+    return Finding("tts", True, f"{names[0]}: {why}{after}")
 
 
 def _stt(settings: Settings) -> Finding:

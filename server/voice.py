@@ -14,6 +14,7 @@ import structlog
 from audio.ears import Ears
 from audio.endpointing import EndpointPolicy
 from audio.line_cache import LineCache
+from audio.loudness import Levels
 from audio.mouth import Mouth
 from audio.stt_switch import SwitchingSTT
 from audio.tts import TtsError
@@ -50,6 +51,7 @@ class VoiceEngines:
 
     stt: SwitchingSTT
     tts: TtsChain
+    levels: Levels
     vad: VadPool
     cache: LineCache
     recordings: Recordings
@@ -71,7 +73,7 @@ class VoiceEngines:
             ears=lambda language, rate: Ears(
                 stt=self.stt, vad=self.vad, policy=EndpointPolicy(), language=language, input_rate=rate
             ),
-            mouth=lambda rate, send: Mouth(self.tts, _slot, rate, send, self.cache),
+            mouth=lambda rate, send: Mouth(self.tts, _slot, rate, send, self.cache, levels=self.levels),
             tap=sound.begin,
             audio_base_ms=sound.base_ms,
             beside=keeping_sound(self.recordings, sound),
@@ -108,10 +110,11 @@ async def open_voice(
         work = [
             _owned("voice detection", vad.run()),
             _owned("recogniser", _recogniser(settings, stt, heard_by)),
+            _owned("speech", tts.warm()),
             _owned("recordings", _recover(recordings)),
         ]
         stack.push_async_callback(_stop, work)
-        yield VoiceEngines(stt, tts, vad, cache, recordings, "audio_scoring" in settings.flags)
+        yield VoiceEngines(stt, tts, Levels(), vad, cache, recordings, "audio_scoring" in settings.flags)
 
 
 async def _recogniser(settings: Settings, stt: SwitchingSTT, choice: SttChoice) -> None:
