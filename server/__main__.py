@@ -20,6 +20,8 @@ from server.settings import Settings, SettingsError, ensure_secret, load_setting
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse and run; the exit code is 0, or 1 for trouble that was explained, or 2 for wrong usage."""
     arguments = _parser().parse_args(argv)
+    # Before numpy is loaded: voice detection's matrices are small, and a second thread takes the core of others.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         code: int = arguments.run(arguments)
     except SettingsError as wrong:
