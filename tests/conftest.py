@@ -48,3 +48,14 @@ def no_blocked_loop() -> Iterator[None]:
             # redis-py looks its own version up when a connection is made.
             function.can_block_in("importlib/metadata/__init__.py", {"version"})
         yield
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name every test that could not run here, and what it lacks."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if not skipped:
+        return
+    terminalreporter.section("could not run here")
+    for report in skipped:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        terminalreporter.line(f"{report.nodeid}: {reason.removeprefix('Skipped: ')}")

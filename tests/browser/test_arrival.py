@@ -159,6 +159,7 @@ UNABLE = "Object.defineProperty(navigator, 'mediaDevices', {value: undefined});"
         (INSECURE, "This page may not use a microphone"),
         (UNABLE, "This browser cannot record"),
     ],
+    ids=["denied", "missing", "busy", "insecure", "unable"],
 )
 def test_a_microphone_that_fails_says_why_and_typing_remains(
     browser: WebBrowser, script: str, title: str
