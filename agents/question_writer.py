@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Final
+from typing import Annotated, Final, cast
 
 import msgspec
 
@@ -78,17 +78,19 @@ def _answer_type(planned: Sequence[Question]) -> type[_Answer]:
     """The answer's type for this very plan, so that a wrong set of ids is a fault worth a repair."""
     ids = [question.id for question in planned]
 
-    class Answer(_Answer):
-        questions: Annotated[list[WrittenQuestion], msgspec.Meta(min_length=len(ids), max_length=len(ids))]
+    def check(answer: _Answer) -> None:
+        if [question.id for question in answer.questions] != ids:
+            raise ValueError(f"the ids must be {', '.join(ids)}, in this order")
+        texts = {question.text.lower() for question in answer.questions}
+        if len(texts) != len(ids):
+            raise ValueError("every question must differ from the others")
 
-        def __post_init__(self) -> None:
-            if [question.id for question in self.questions] != ids:
-                raise ValueError(f"the ids must be {', '.join(ids)}, in this order")
-            texts = {question.text.lower() for question in self.questions}
-            if len(texts) != len(ids):
-                raise ValueError("every question must differ from the others")
-
-    return Answer
+    # Made by hand: the annotations of a class could not see the number of questions.
+    exactly = Annotated[list[WrittenQuestion], msgspec.Meta(min_length=len(ids), max_length=len(ids))]
+    made = msgspec.defstruct(
+        "Answer", [("questions", exactly)], bases=(_Answer,), namespace={"__post_init__": check}
+    )
+    return cast(type[_Answer], made)
 
 
 def _merged(question: Question, new: WrittenQuestion, model: str) -> Question:

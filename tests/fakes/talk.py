@@ -22,7 +22,8 @@ ANSWER: Final = "At Kestrel Health I rebuilt the billing importer with Python an
 
 
 def question(number: int, block: Block | None, kind: QuestionType, persona: str = "hr") -> Question:
-    text = f"Question number {number}: which part of your {block or 'work'} would you tell us about?"
+    topic = (block or "work").replace("_", " ")
+    text = f"Question number {number}: which part of your {topic} would you tell us about?"
     return Question(
         f"q{number}", text, kind, block, persona, angles=("Who else was involved?", "What came next?")
     )
