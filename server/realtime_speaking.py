@@ -191,7 +191,7 @@ class Speaking:
         """A piece of the reply, from the mouth. Whether it is stale is asked right before it goes out."""
         await self._live.wait()
         reply = self.under_way
-        if reply is None or reply.out.number != spoke.turn or self._stale(reply.turn):
+        if reply is None or reply.out.number != spoke.turn:
             return
         frames = self._events.words(reply.out, spoke.text_delta)
         ms = ms_of(spoke.pcm, self._protocol.session.output.rate)

@@ -84,7 +84,7 @@ class ScriptedMouth:
         paced: bool = False,
         breaks_at: int | None = None,
     ) -> None:
-        self.rate, self._send, self._word_ms, self._paced = rate, send, word_ms, paced
+        self.rate, self.send, self._word_ms, self._paced = rate, send, word_ms, paced
         self._breaks_at = breaks_at
         self.speed = 1.0
         self.spoken: list[str] = []
@@ -103,12 +103,12 @@ class ScriptedMouth:
                         await gate.wait()
                     sound = b"\1\0" * (bytes_of(self._word_ms, self.rate) // 2)
                     times, over = (WordTime(word, at_ms),), n == len(words)
-                    await self._send(Spoke(turn, at_ms, sound, text, times, over=over))
+                    await self.send(Spoke(turn, at_ms, sound, text, times, over=over))
                     at_ms, said, text = at_ms + self._word_ms, said + 1, ""
                     if self._paced:
                         await asyncio.sleep(self._word_ms / 1000)
                 self.spoken.append(clause.text)
-        await self._send(Spoke(turn, at_ms, b"", last=True))
+        await self.send(Spoke(turn, at_ms, b"", last=True))
 
     def hold(self, turn: TurnId) -> None:
         self._go[turn] = asyncio.Event()
@@ -150,6 +150,7 @@ class FakeSocket:
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
         self.sound: list[SentFrame] = []
+        self.forgotten: list[int] = []
         self.closed: tuple[int, str] | None = None
 
     def put(self, frame: SentFrame) -> None:
@@ -159,7 +160,7 @@ class FakeSocket:
             self.events.append(json.loads(frame.data))
 
     def forget(self, reply: int) -> None:
-        pass
+        self.forgotten.append(reply)
 
     def close(self, code: int, reason: str) -> None:
         self.closed = (code, reason)

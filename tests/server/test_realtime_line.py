@@ -24,6 +24,7 @@ from audio.ears import (
     UtteranceLikely,
 )
 from audio.pcm import AudioMs
+from audio.pieces import Spoke
 from interview.events import (
     BargeIn,
     Clause,
@@ -270,6 +271,7 @@ def test_speech_cuts_the_reply_to_what_was_heard() -> None:
         assert done["response"]["status_details"] == {"type": "cancelled", "reason": "turn_detected"}
         (cut,) = scene.socket.of("conversation.item.truncated")
         assert cut["audio_end_ms"] == 460
+        assert scene.socket.forgotten == [1], "nothing of it may go out that waits"
         sent = len(scene.socket.sound)
         await scene.line.stop(TurnId(0))
         speaking.cancel()
@@ -622,6 +624,23 @@ def test_a_voice_that_dies_mid_sentence_leaves_the_words() -> None:
 
     play(act, FakeVoice(word_ms=100, paced=True, breaks_at=5))
     play(act, FakeVoice(word_ms=100, paced=True, breaks_at=0))
+
+
+def test_a_mouth_that_does_not_stop_is_not_heard_in_the_next_reply() -> None:
+    async def act(scene: Scene) -> None:
+        await scene.update(viva=VIVA)
+        await scene.speak(0)
+        await scene.send("viva.text_answer", text="next, please")
+        speaking = asyncio.create_task(scene.speak(1))
+        await asyncio.sleep(0.05)
+        sent = len(scene.socket.sound)
+        late = Spoke(TurnId(1), 1300, bytes(3200), " and another thing")
+        await scene.mouth.send(late)
+        assert len(scene.socket.sound) == sent
+        assert "another thing" not in str(scene.socket.events)
+        await speaking
+
+    play(act)
 
 
 def test_turn_ids_go_on_after_those_that_are_taken() -> None:
