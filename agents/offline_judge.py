@@ -282,7 +282,7 @@ def _content(holding: Holding, expected: Expected, kind: Kind, fit: Fit) -> Judg
     actions, numbers = holding.count("actions"), holding.count("numbers")
     entities, terms = holding.count("entities"), holding.count("terms")
     # Saying the words of the question back is no evidence.
-    topical = len({root for part in holding.kept for root in part.topical} - expected.own)
+    topical = len({root for part in holding.kept for root in part.topical} - expected.echo)
     outcomes = holding.sentences_with("outcome", 0.7)
     reasons, contrasts = holding.sentences_with("reason"), holding.sentences_with("contrast")
     story = (

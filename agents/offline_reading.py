@@ -79,6 +79,7 @@ class Expected:
     own: frozenset[str]
     topics: tuple[str, ...]
     items: tuple[tuple[str, frozenset[str]], ...] = ()
+    echo: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -213,7 +214,7 @@ def expected_of(question: str, competencies: Iterable[str], looks_for: Sequence[
     # A word that calls up several topics says less; one topic called up by such words alone is a guess.
     sure = [topic for topic, roots in keys.items() if sum(1 / spread[root] for root in roots) >= 0.5]
     items = tuple((item, frozenset(_content(item))) for item in looks_for)
-    return Expected(frozenset(own), tuple(sure or keys), items)
+    return Expected(frozenset(own), tuple(sure or keys), items, frozenset(_content(question)))
 
 
 def _content(text: str) -> set[str]:

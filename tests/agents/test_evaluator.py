@@ -215,7 +215,7 @@ def test_rules_that_agree_with_themselves_are_not_sure_of_it() -> None:
 @pytest.mark.parametrize("vendor", VENDORS, ids=str)
 def test_works_through_every_adapter(vendor: Case) -> None:
     async def scene() -> Any:
-        async with vendor.open(Say(reply())) as (llm, _):
+        async with vendor.open(Say((reply(),))) as (llm, _):
             return await EvaluatorAgent(llm, RUBRICS, samples=1).evaluate(case())
 
     assert asyncio.run(scene()).verdicts[0].value == 78

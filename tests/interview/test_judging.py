@@ -183,6 +183,8 @@ def test_nothing_assessed_has_no_scores() -> None:
     scores = summarise([not_assessed("nothing was said")])
     assert scores.overall is None
     assert set(scores.dimensions.values()) == {None}
-    assert scores.strengths == scores.weaknesses == scores.tags == ()
+    assert not scores.strengths
+    assert not scores.weaknesses
+    assert not scores.tags
     with pytest.raises(ValueError, match="one question"):
         summarise([], [_question()])
