@@ -20,7 +20,7 @@ from server.settings import Settings, SettingsError, ensure_secret, load_setting
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse and run; the exit code is 0, or 1 for trouble that was explained, or 2 for wrong usage."""
     arguments = _parser().parse_args(argv)
-    # Before numpy is loaded: voice detection's matrices are small, and a second thread takes the core of others.
+    # Before numpy is loaded: voice detection's matrices are small, a second thread takes others' core.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         code: int = arguments.run(arguments)
