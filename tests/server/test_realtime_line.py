@@ -269,6 +269,8 @@ def test_speech_cuts_the_reply_to_what_was_heard() -> None:
         (done,) = scene.socket.of("response.done")
         assert done["response"]["status"] == "cancelled"
         assert done["response"]["status_details"] == {"type": "cancelled", "reason": "turn_detected"}
+        (item,) = done["response"]["output"]
+        assert (item["status"], item["content"][0]["transcript"]) == ("incomplete", "Tell me about a")
         (cut,) = scene.socket.of("conversation.item.truncated")
         assert cut["audio_end_ms"] == 460
         assert scene.socket.forgotten == [1], "nothing of it may go out that waits"
@@ -285,9 +287,9 @@ def test_speech_cuts_the_reply_to_what_was_heard() -> None:
         assert (ended.turn, ended.text, ended.at_s) == (1, ANSWER, 3.0)
         assert ended.spoken is not None
         assert len(ended.spoken.words) == len(ANSWER.split())
-        item = scene.socket.of("input_audio_buffer.speech_started")[0]["item_id"]
+        item_id = scene.socket.of("input_audio_buffer.speech_started")[0]["item_id"]
         (said,) = scene.socket.of("conversation.item.input_audio_transcription.completed")
-        assert (said["item_id"], said["transcript"]) == (item, ANSWER)
+        assert (said["item_id"], said["transcript"]) == (item_id, ANSWER)
 
     play(act)
 
