@@ -44,9 +44,6 @@ class _Item(msgspec.Struct):
     content: str = ""
     words: list[_Word] | None = None
 
-    def __post_init__(self) -> None:
-        self.content = self.content.replace("\0", "")  # PostgreSQL takes no NUL in text
-
 
 class _Transcript(msgspec.Struct):
     transcript: list[_Item] | None = None
@@ -80,6 +77,7 @@ class RetellProtocol:
         self._complete: set[TurnId] = set()
         self._begun: set[TurnId] = set()
         self._last_update: str | bytes = b""
+        self._heard: tuple[Utterance, ...] = ()
 
     def config(self) -> bytes:
         """The first frame on every socket."""
@@ -120,13 +118,11 @@ class RetellProtocol:
             return Received(note="request has an id out of range")
         if turn < self.newest or (turn == self.newest and turn in self._begun | self._complete):
             return Received(note="request is not newer than the last one")
-        try:
-            items = _transcript.decode(frame).transcript or []
-        except msgspec.DecodeError:
-            items = []
+        items = _items(frame) or []
         self.newest, self._last_update = turn, b""
         self._begun.add(turn)
-        heard = TranscriptSeen(_utterances(items))
+        self._heard = _utterances(items, self._heard)
+        heard = TranscriptSeen(self._heard)
         if kind == "reminder_required":
             return Received(events=[heard, Silence(turn)])
         return Received(events=[heard, TurnEnded(turn, _last_words(items), _audio_s(items))])
@@ -142,12 +138,8 @@ class RetellProtocol:
         """The newest transcript that no request has brought, decoded now; for the end of a call."""
         if not self._last_update:
             return None
-        try:
-            items = _transcript.decode(self._last_update).transcript
-        except msgspec.DecodeError:
-            return None
-        self._last_update = b""
-        return TranscriptSeen(_utterances(items)) if items else None
+        items, self._last_update = _items(self._last_update), b""
+        return TranscriptSeen(_utterances(items, self._heard)) if items else None
 
     def chunk(self, turn: TurnId, text: str, *, first: bool) -> bytes | None:
         """A piece of the reply, or None when Retell would drop it: stale, or already complete."""
@@ -183,9 +175,36 @@ class RetellProtocol:
         return _encode(frame)
 
 
-def _utterances(items: list[_Item]) -> tuple[Utterance, ...]:
-    spoken = {"agent": Speaker.INTERVIEWER, "user": Speaker.CANDIDATE}
-    return tuple(Utterance(spoken[i.role], i.content) for i in items if i.role in spoken)
+def _items(frame: str | bytes) -> list[_Item] | None:
+    """The transcript of a frame; None when it has none that can be read."""
+    try:
+        items = _transcript.decode(frame).transcript
+    except msgspec.DecodeError:
+        return None
+    nul = "\\u0000" if isinstance(frame, str) else b"\\u0000"
+    if items and nul in frame:  # type: ignore[operator]
+        for item in items:
+            item.content = item.content.replace("\0", "")  # PostgreSQL takes no NUL in text
+    return items
+
+
+_SPOKEN: Final = {"agent": Speaker.INTERVIEWER, "user": Speaker.CANDIDATE}
+
+
+def _utterances(items: list[_Item], before: tuple[Utterance, ...]) -> tuple[Utterance, ...]:
+    """What was spoken; an utterance that is as it was ``before`` is that one, so a long call costs little."""
+    out: list[Utterance] = []
+    known = len(before)
+    for item in items:
+        speaker = _SPOKEN.get(item.role)
+        if speaker is None:
+            continue
+        place = len(out)
+        if place < known and before[place].text == item.content and before[place].speaker is speaker:
+            out.append(before[place])
+        else:
+            out.append(Utterance(speaker, item.content))
+    return tuple(out)
 
 
 def _last_words(items: list[_Item]) -> str:
