@@ -68,6 +68,7 @@ from storage.postgres import PostgresRepository
 from storage.question_files import read_bank_files, read_rubric_file
 from storage.results import PostgresResults
 from storage.runs import PostgresRuns
+from storage.score_news import following
 from storage.seed import seed_interviewers
 from storage.wire import Pool, open_pool
 
@@ -183,7 +184,12 @@ async def open_viva(
             leases=leases,
             owner=f"{socket.gethostname()}:{os.getpid()}",
             cue=CoachAgent(llm).cue,
+            shows_scores="realtime_scoring" in settings.flags,
         )
+        if book.shows_scores:
+            await stack.enter_async_context(
+                following(dsn, lambda news: book.scored(news.call_id, news.question_id, news.overall))
+            )
         endpoint = RetellEndpoint(registry, book.find_retell, settings.retell_ws_secret)
         results, runs = PostgresResults(pool), PostgresRuns(pool)
         rest = Rest(interviews, agents, EvaluateService(results), FeedbackService(results))

@@ -43,7 +43,7 @@ from interview.events import (
 )
 from interview.floor import Floor, FloorMachine
 from interview.flow import Directive, Settled, Step
-from interview.model import Mode, Question
+from interview.model import Mode, Question, QuestionType
 from server.line import AnswerSaved, CoachCue, Line, QuestionAsked
 from storage.ports import Fenced, StorageError
 
@@ -190,6 +190,9 @@ class LiveCall:
             case Record(turn, speaker, text, spoken):
                 self.conversation.record(turn, speaker, text, spoken)
                 self._to_store.set()
+                question = self.conversation.question
+                if speaker is Speaker.INTERVIEWER and question and question.type is QuestionType.FOLLOW_UP:
+                    self.line.show(QuestionAsked(self.conversation.standing))  # now its words are known
             case Reconcile(utterances):
                 self.conversation.reconcile(utterances)
                 if self.conversation.dirty:

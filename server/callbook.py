@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -21,7 +21,7 @@ from interview.threads import Given, finished
 from server.call import Cue, LiveCall
 from server.interviews import MockInterviewService, ResponseService
 from server.leasing import keeping
-from server.line import ManagedLine
+from server.line import AnswerScored, ManagedLine
 from server.logs import safe_call_id
 from server.metrics import Metrics
 from server.registry import CallRegistry
@@ -71,7 +71,11 @@ class Found:
 
 @dataclass(slots=True)
 class CallBook:
-    """The calls that can be held; ``cue`` is the coach's hint for study mode."""
+    """The calls that can be held.
+
+    ``cue`` is the coach's hint for study mode. ``shows_scores``: whether a candidate who wished for it hears
+    of a score while the call goes on (the flag ``realtime_scoring``).
+    """
 
     calls: CallStore
     interviews: MockInterviewService
@@ -84,6 +88,13 @@ class CallBook:
     leases: Leases
     owner: str
     cue: Cue | None = None
+    shows_scores: bool = False
+    _want_scores: dict[str, ManagedLine] = field(default_factory=dict)
+
+    def scored(self, call_id: str, question_id: str, overall: int | None) -> None:
+        """An answer was scored, on whatever server; shown if its call is live here and wants to know."""
+        if (line := self._want_scores.get(call_id)) is not None:
+            line.show(AnswerScored(question_id, overall))
 
     async def find_realtime(self, call_id: str) -> Found | None:
         """A call that was registered for our own line; None when there is none, or it is over."""
@@ -115,7 +126,7 @@ class CallBook:
     def _found(self, call_id: str, conversation: Conversation, opened: OpenCall) -> Found:
         pending = conversation.unanswered()
         return Found(
-            start=lambda line, beside: self._start(call_id, line, conversation, opened.fence, beside),
+            start=lambda line, beside: self._start(call_id, line, conversation, opened, beside),
             conversation=conversation,
             response=opened.response,
             stored=opened.stored,
@@ -150,23 +161,29 @@ class CallBook:
         call_id: str,
         line: ManagedLine,
         conversation: Conversation,
-        fence: int,
+        opened: OpenCall,
         beside: AbstractAsyncContextManager[None],
     ) -> None:
-        self.registry.start(call_id, line, self._hold(call_id, line, conversation, fence, beside))
+        self.registry.start(call_id, line, self._hold(call_id, line, conversation, opened, beside))
 
     async def _hold(
         self,
         call_id: str,
         line: ManagedLine,
         conversation: Conversation,
-        fence: int,
+        opened: OpenCall,
         beside: AbstractAsyncContextManager[None],
     ) -> None:
         """Own the call from here to its end: lease, turn loop, closing of the books."""
         leave = partial(line.leave, EndReason.REPLACED)
         async with keeping(self.leases, f"call:{call_id}", self.owner, leave), beside:
-            await self._converse(call_id, line, conversation, fence)
+            if self.shows_scores and opened.stored.metadata.get("realtimeScoring"):
+                self._want_scores[call_id] = line
+            try:
+                await self._converse(call_id, line, conversation, opened.fence)
+            finally:
+                if self._want_scores.get(call_id) is line:
+                    del self._want_scores[call_id]
 
     async def _converse(
         self, call_id: str, line: ManagedLine, conversation: Conversation, fence: int

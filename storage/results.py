@@ -19,6 +19,7 @@ from interview.threads import Place
 from storage.jobs import enqueue
 from storage.ports import NewJob, NotFound, StoredEvaluation, StoredFeedback
 from storage.rows import Row
+from storage.score_news import ScoreNews, tell_scored
 from storage.wire import ACQUIRE_S, Connection, Pool, guard
 
 LOCK_S: Final = 60.0
@@ -137,6 +138,7 @@ class PostgresResults:
             if written is None:
                 return False
             await save_scores(db, call_id, question_id, evaluation, places)
+            await tell_scored(db, ScoreNews(call_id, question_id, evaluation.overall))
         return True
 
     async def save_feedback(self, call_id: str, question_id: str, digest: str, feedback: Feedback) -> bool:
