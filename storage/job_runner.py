@@ -22,6 +22,8 @@ PAUSES_S: Final = (2.0, 10.0, 60.0, 300.0, 900.0)
 """Pauses before the second, third … try; after the last try the job is kept as failed."""
 HEARTBEAT_S: Final = 30.0
 """A job whose worker has not been heard of for so long is given to another."""
+POLL_S: Final = 3.0
+"""New jobs announce themselves; one that was put back for another try does not, and is found by looking."""
 CONCURRENCY: Final = 4
 JOB_S: Final = 180.0
 """A handler that takes longer is stopped, and tried again."""
@@ -75,6 +77,7 @@ class JobRunner:
     tick: Tick | None = None
     concurrency: int = CONCURRENCY
     heartbeat_s: float = HEARTBEAT_S
+    poll_s: float = POLL_S
     pauses_s: tuple[float, ...] = PAUSES_S
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _running: set[asyncio.Task[Any]] = field(default_factory=set)
@@ -100,7 +103,7 @@ class JobRunner:
         queue = await asyncio.to_thread(self._queue, pool)
         work = asyncio.create_task(
             queue.run(
-                dequeue_timeout=timedelta(seconds=min(30.0, self.heartbeat_s)),
+                dequeue_timeout=timedelta(seconds=self.poll_s),
                 batch_size=max(1, self.concurrency // 2),
                 max_concurrent_tasks=max(2, self.concurrency),
                 heartbeat_timeout=timedelta(seconds=self.heartbeat_s),

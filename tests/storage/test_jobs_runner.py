@@ -40,6 +40,7 @@ class Desk:
             self.dsn,
             {kind: noted(handler) for kind, handler in handlers.items()},
             pauses_s=self.pauses_s,
+            poll_s=0.2,
             on_trouble=lambda _, why: self.troubles.append(why),
         )
 
