@@ -126,7 +126,7 @@ The Retell line of Viva beside two others, in one run on one machine: a **bare a
 sends canned frames, and **the demo**: the approach of Retell's Python demo for custom-LLM servers, written anew
 from its description (FastAPI, uvicorn, the OpenAI SDK with a client for each call, every frame parsed, a task for
 each frame). Viva and the demo ask the same local model server over HTTP; it answers with twelve deltas at once, so
-every figure is what the server itself costs. Viva stores each turn in its embedded PostgreSQL meanwhile; the demo
+every figure is what the server itself costs. Viva stores each turn in a PostgreSQL beside it meanwhile; the demo
 and the bare server store nothing.
 
 ```

@@ -7,6 +7,7 @@ benchmark and never asserted; 57 is in ``test_retell_api.py`` and ``test_rest_re
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import re
 from typing import Any
@@ -18,6 +19,7 @@ from yarl import URL
 
 from agents.interviewer import HISTORY, MAX_UTTERANCE
 from interview.conversation import Conversation
+from server.call import LiveCall
 from server.callbook import CallBook
 from server.retell_line import RetellLine
 from tests.fakes.llm import Script, ScriptedLLM, move
@@ -432,6 +434,30 @@ def test_case_48_fifty_calls_at_once_do_not_mix(dsn: str) -> None:
             assert re.search(rf"Project{number}0[012] at", row["text"])
 
     hold(dsn, act, llm=lambda: ScriptedLLM(rule=rule))
+
+
+def test_calls_that_ended_leave_nothing_in_memory(dsn: str) -> None:
+    def kept() -> int:
+        gc.collect()
+        kinds = (LiveCall, RetellLine, Conversation)
+        return sum(type(thing) in kinds for thing in gc.get_objects())
+
+    async def one(world: World, number: int) -> None:
+        async with world.call(f"call_{number}") as sim:
+            await sim.greeting()
+            await sim.say(STORY)
+            if number % 2:
+                sim.drop()
+                await sim.reconnect()
+
+    async def act(world: World) -> None:
+        await asyncio.gather(*(one(world, number) for number in range(30)))
+        for number in range(30):
+            await world.gone(f"call_{number}")
+        await asyncio.sleep(0)
+        assert kept() == 0
+
+    hold(dsn, act)
 
 
 LISTS = re.compile(r"(?:^|\n)\s*(?:[-*•]|\d+[.)])\s")
