@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,15 +12,18 @@ from typing import Final
 import structlog
 
 from audio.delivery import DeliveryMeter
-from audio.pcm import EAR_RATE
+from audio.pcm import EAR_RATE, ms_of
 from audio.resample import Resampler
-from interview.delivery import DeliveryReport, SpokenWord
+from interview.delivery import DeliveryReport, Measure, SpokenWord
 from server.logs import safe_call_id
 from server.recordings import Recorder, Recordings
 from storage.ports import StorageError
 
 CLOSE_S: Final = 30.0
 """How long the end of a call waits for its recording to reach the object store."""
+
+MAX_PIECES: Final = 4096
+"""Pieces of the interviewer's speech remembered between two answers; more than any reply has."""
 
 log = structlog.get_logger("viva.sound")
 
@@ -38,6 +42,7 @@ class CallSound:
     def __init__(self, recorder: Recorder | None, meter: DeliveryMeter | None, base_ms: int = 0) -> None:
         self.recorder, self.base_ms = recorder, base_ms
         self._meter = meter
+        self._spoke: deque[tuple[int, int]] = deque(maxlen=MAX_PIECES)
         self._in: Resampler | None = None
         self._out: Resampler | None = None
 
@@ -56,16 +61,37 @@ class CallSound:
             self._meter.push(pcm)
 
     def sounded(self, pcm: bytes, at_ms: int) -> None:
-        if self._out is not None and self.recorder is not None:
-            self.recorder.sounded(self._out.push(pcm), at_ms)
+        if self._out is None:
+            return
+        pcm = self._out.push(pcm)
+        self._spoke.append((at_ms, at_ms + round(ms_of(pcm, EAR_RATE))))
+        if self.recorder is not None:
+            self.recorder.sounded(pcm, at_ms)
 
     def cut(self, at_ms: int) -> None:
+        while self._spoke and self._spoke[-1][1] > at_ms:
+            start, _ = self._spoke.pop()
+            if start < at_ms:
+                self._spoke.append((start, at_ms))
+                break
         if self.recorder is not None:
             self.recorder.cut(at_ms)
 
     def report(self, start_s: float, end_s: float, words: Sequence[SpokenWord]) -> DeliveryReport | None:
         """How the answer between two positions was spoken; None where it may not be measured."""
-        return None if self._meter is None else self._meter.report(start_s, end_s, words)
+        if self._meter is None:
+            return None
+        report = self._meter.report(start_s, end_s, words)
+        asked_s = sum(end - start for start, end in self._spoke if start < end_s * 1000) / 1000
+        self._spoke.clear()
+        return DeliveryReport({**report.measures, "talk_share": _talk_share(end_s - start_s, asked_s)})
+
+
+def _talk_share(answered_s: float, asked_s: float) -> Measure:
+    """The candidate's part of the exchange: their answer beside what the interviewer said before it."""
+    if answered_s + asked_s <= 0:
+        return Measure(None, "share", "nothing was said")
+    return Measure(round(answered_s / (answered_s + asked_s), 2), "share")
 
 
 async def open_sound(recordings: Recordings, call_id: str, agreed: Agreed) -> CallSound:

@@ -35,7 +35,10 @@ async def tell_scored(db: Connection, news: ScoreNews) -> None:
 
 
 async def follow_scores(dsn: str, told: Callable[[ScoreNews], None]) -> None:
-    """Call ``told`` for every score from now on, until cancelled. What is told while the connection is lost is lost."""
+    """Call ``told`` for every score from now on, until cancelled.
+
+    What happens while the connection is lost is not heard of: a page shows it when it is loaded again.
+    """
 
     def hear(_db: Any, _pid: int, _channel: str, payload: object) -> None:
         try:

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
+from audio.delivery import DeliveryMeter
 from audio.pcm import EAR_RATE
 from server.call_sound import Agreed, CallSound, keeping_sound, open_sound
 from server.recordings import Recordings
@@ -67,6 +69,21 @@ def test_without_ticks_the_call_is_made_and_nothing_is_agreed(dsn: str) -> None:
 def speech(ms: int) -> bytes:
     t = np.arange(ms * 24) / 24000
     return (8000 * np.sin(2 * np.pi * 150 * t)).astype("<i2").tobytes()
+
+
+def test_the_talk_share_counts_what_sounded_before_the_answer() -> None:
+    sound = CallSound(None, DeliveryMeter()).begin(24_000, 24_000)
+    for piece in range(20):
+        sound.sounded(speech(100), piece * 100)
+    sound.cut(1500)
+    for _ in range(400):
+        sound.heard(speech(20))
+    report = sound.report(3.5, 8.0, [])
+    assert report is not None
+    assert report.measures["talk_share"].value == pytest.approx(4.5 / 6.0, abs=0.02)
+    again = sound.report(8.0, 8.0, [])
+    assert again is not None
+    assert again.measures["talk_share"].reason == "nothing was said"
 
 
 def test_only_what_was_agreed_to_is_kept_and_measured(tmp_path: Path) -> None:
