@@ -34,6 +34,8 @@ DEALT: Final = re.compile(
     r"|together)\b(?! you\b)",
     re.IGNORECASE,
 )
+WOULD: Final = re.compile(r"\b(?:i would|i['’]d|i will|i['’]ll|we would|we['’]d)\b", re.IGNORECASE)
+"""Says what somebody would do, not what was done."""
 HEDGED: Final = re.compile(
     r"\b(?:somehow|maybe|perhaps|probably|normally|i (?:think|guess|suppose)|kind of|sort of|or something"
     r"|i['’]m (?:very |really |quite |pretty )?good|good at|(?:do|doing|did) (?:my|our) best"
@@ -104,7 +106,7 @@ SEQUENCE: Final = _any(
 )  # fmt: skip
 SITUATION: Final = _any(
     r"when (?:i|we|our|the|my|a)", r"at my (?:last|previous|current|old|first|former)",
-    r"in my (?:last|previous|current|first|former|second|final)",
+    r"in my (?:job|work|last|previous|current|first|former|second|final)",
     r"last (?:year|month|week|spring|summer|autumn|fall|winter|quarter|january|february|march|april|may"
     r"|june|july|august|september|october|november|december)",
     r"in (?:19|20)\d\d", r"years? ago", r"months? ago", r"while (?:i|we|working)", r"during",
@@ -190,7 +192,7 @@ PRAISE: Final = re.compile(
     r"| you)(?: so much| very much)? for\b"
     r"|\bto (?:answer|come back to) (?:your|the) question\b|\b(?:research shows?|studies show"
     r"|experts (?:agree|say)|statistics show|once said|saying goes|as they say"
-    r"|proverb)\b|\bdream come true\b",
+    r"|proverb)\b|\bdream come true\b|\ba place where\b|\bmy (?:full )?potential\b",
     re.IGNORECASE,
 )
 """Holds nothing about the speaker, whatever figures and names stand in it."""

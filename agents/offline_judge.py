@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import msgspec
 
+from agents.offline_cues import WOULD
 from agents.offline_reading import Expected, Holding, Part, expected_of, read, topics_of, words_in
 from agents.offline_words import FLUFF, PLAIN, stem
 from interview.judging_text import FUNCTION_WORDS
@@ -202,6 +203,8 @@ def relevance(holding: Holding, expected: Expected, kind: Kind) -> Fit:
     value *= min(1.0, 0.2 + score / (score + 0.45 * foreign)) if score else 0.0
     if not expected.topics and foreign < FOREIGN:
         value = max(value, 0.45)  # a subject that is not known here cannot be missed
+    if kind is Kind.PLAN and len({part.stems for part in told if WOULD.search(part.sentence.text)}) >= 2:
+        value = max(value, 0.3)  # an answer in the form that was asked for
     if kind is Kind.STORY:
         value = max(value, _told(holding, bool(expected.topics)))
     return Fit(value, len(near))
@@ -213,7 +216,9 @@ def _told(holding: Holding, has_topic: bool) -> float:
     scene = bool(holding.cue("situation"))
     if not has_topic:
         return 0.6 if actions >= 2 and (scene or people) else 0.0
-    return 0.42 if people >= 3 and actions >= 3 and (scene or people + actions >= 8) else 0.0
+    if people >= 3 and actions >= 3 and (scene or people + actions >= 8):
+        return 0.42
+    return 0.25 if people >= 2 and actions >= 1 and scene else 0.0
 
 
 BROAD: Final = frozenset(

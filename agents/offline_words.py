@@ -160,7 +160,8 @@ TOPICS: Final[dict[str, tuple[str, str]]] = {
     ),
     "ethics": (
         "ethic* integrity honest* dilemma confidential* misconduct unethical wrongdoing",
-        "report* policy manager legal disclos* refus* right* transparen* rule* raised consequence* "
+        "trust* file* allowed lock* secret* told say anything patient* access report* policy manager "
+        "legal disclos* refus* right* transparen* rule* raised consequence* "
         "trust hr "
         "speak_up compliance conflict_of_interest privacy evidence escalat* uncomfortable truth audit*",
     ),
@@ -441,8 +442,9 @@ TOPICS: Final[dict[str, tuple[str, str]]] = {
     ),
     "hr": (
         "employee* onboard* performance_review* grievance* payroll compensation engagement human_resources "
-        "absence turnover",
-        "manager* policy confidential* document* survey* exit train* legal* fair* investigat* benefit* "
+        "absence turnover retention resign* thinking_of_leaving quit*",
+        "salary raise leave* team why talk* hand_over replac* offer* manager* policy confidential* "
+        "document* survey* exit train* legal* fair* investigat* benefit* "
         "retention goal* interview* buddy check-in week* role salary band* mediat* listen*",
     ),
     "operations": (
@@ -505,7 +507,7 @@ TOPICS: Final[dict[str, tuple[str, str]]] = {
     "engineering": (
         "mechanical electrical civil weld* machine* maintenance circuit* structural cad construction "
         "plc material* "
-        "engine* hvac site",
+        "engine engines hvac site",
         "load* stress* tolerance* voltage current bearing* motor* sensor* drawing* inspect* vibration "
         "temperature "
         "pressure test* prototype* fail* fatigue safety torque valve* pump* concrete steel calibrat* lock* "
