@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Any, Final
 
 import aiohttp
@@ -30,6 +31,7 @@ from interview.bank import QuestionBank, parse_bank
 from interview.rubric import parse_rubrics
 from server.aftermath import Aftermath
 from server.analytics import AnalyticsService
+from server.api_reference import OPERATIONS
 from server.auth import auth_middleware
 from server.beside import beside
 from server.callbook import CallBook, Found
@@ -39,6 +41,7 @@ from server.interviews import MockInterviewService, ResponseService
 from server.limits import RateLimit
 from server.load import LoopLag, watching
 from server.metrics import Metrics
+from server.openapi import openapi_routes
 from server.pages import page_routes, read_pages
 from server.problems import problems
 from server.providers import build_llm, note_of
@@ -227,6 +230,7 @@ async def open_viva(
         )
         app.router.add_get("/v1/realtime", realtime.handle)
         app.router.add_routes(page_routes(await asyncio.to_thread(read_pages), interviews))
+        app.router.add_routes(openapi_routes(OPERATIONS, await asyncio.to_thread(version, "viva")))
         _health(viva, metrics)
         if settings.database_url is None:
             # Nobody else can reach this database, so the jobs are done here: in a thread, because a judge

@@ -29,7 +29,7 @@ _TYPES: Final = {
     "txt": "text/plain",
 }
 _TEXT: Final = {"text/html", "text/css", "text/javascript", "application/json", "image/svg+xml", "text/plain"}
-_HEADERS: Final = {
+PAGE_HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'self'; object-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     ),
@@ -94,7 +94,7 @@ def page_routes(pages: Pages, interviews: MockInterviewService) -> list[web.Rout
     def page(name: str) -> web.Response:
         content, kind = pages[name]
         charset = "utf-8" if kind in _TEXT else None
-        return web.Response(body=content, content_type=kind, charset=charset, headers=_HEADERS)
+        return web.Response(body=content, content_type=kind, charset=charset, headers=PAGE_HEADERS)
 
     async def home(_: web.Request) -> web.Response:
         return page("index.html")

@@ -36,6 +36,7 @@ from server.scorecard_views import (
     AgainView,
     AudioView,
     CallChoice,
+    CitedView,
     CountsView,
     DimensionScore,
     DimensionView,
@@ -47,7 +48,6 @@ from server.scorecard_views import (
     MethodView,
     OverrideView,
     QuestionCard,
-    QuoteView,
     ScorecardView,
     SegmentView,
     SummaryView,
@@ -231,14 +231,14 @@ class Sheet:
             )
         return cards
 
-    def _quote(self, found: Found) -> QuoteView:
+    def _quote(self, found: Found) -> CitedView:
         place = found.place
         url = None
         if self.record and place.start_s is not None and place.end_s is not None and _recorded(self.record):
             start, end = max(0.0, place.start_s - BEFORE_S), place.end_s + AFTER_S
             call_id = url_quote(self.record.response.call_id, safe="")
             url = f"/v1/calls/{call_id}/audio?start={start:.2f}&end={end:.2f}&track=candidate"
-        return QuoteView(
+        return CitedView(
             id=found.id,
             text=found.text,
             turn=place.turn,

@@ -11,7 +11,7 @@ from interview.scorecard import State
 from server.views import View
 
 
-class QuoteView(View):
+class CitedView(View):
     """Words of the answer in ``turn``, verbatim: its characters ``start`` to ``end``.
 
     ``startS`` and ``endS``: seconds of the call's audio, null where they are not known. ``url`` plays them;
@@ -45,7 +45,7 @@ class DimensionScore(DimensionView):
 
     rationale: str
     spread: int
-    quotes: list[QuoteView]
+    quotes: list[CitedView]
     override: str | None
     original: int | None
 

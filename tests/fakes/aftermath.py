@@ -208,6 +208,7 @@ def afterwards(
     coach: Coach | None = None,
     retell: RetellApi | None = None,
     llm: LLM | None = None,
+    owner: str = "ada",
 ) -> None:
     """Run ``act`` on a fresh database with the default interviewers in it."""
     preload_prompts()
@@ -217,7 +218,9 @@ def afterwards(
         pool = await open_pool(dsn, max_size=6)
         try:
             await seed_interviewers(PostgresRepository(pool))
-            await act(After(pool, judge or Judge(), coach or Coach(), retell, llm or OfflineLLM()))
+            await act(
+                After(pool, judge or Judge(), coach or Coach(), retell, llm or OfflineLLM(), owner=owner)
+            )
         finally:
             if retell is not None:
                 await retell.aclose()
