@@ -40,12 +40,13 @@ def model() -> ScriptedLLM:
     turns = iter(range(1000))
 
     def rule(_: Prompt) -> Script:
-        return [
+        scripts: list[Script] = [
             [move("advance", MARK), f"I note the {MARK}. "],
             [LlmUnavailable("scripted", "503")],
             [move("probe", MARK), f"Which {MARK} was it, and ", LlmMalformed("scripted", "cut off")],
             [move("probe", MARK), f"Which {MARK} was it? "],
-        ][next(turns) % 4]
+        ]
+        return scripts[next(turns) % 4]
 
     return ScriptedLLM(rule=rule)
 
