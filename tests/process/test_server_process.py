@@ -186,8 +186,8 @@ def test_an_interview_of_thirty_minutes_survives_the_death_of_its_server(data_di
         assert len(follow_ups) >= 4
         for one in follow_ups:
             assert one["reason"] in one["answer"]
-            names, said = words_of(f"You mentioned {one['reason']}"), words_of(one["text"])
-            assert said[: len(names)] == names[: len(said)], "as far as it was heard"
+            names, heard = words_of(f"You mentioned {one['reason']}"), words_of(one["text"])
+            assert heard[: len(names)] == names[: len(heard)], "as far as it was heard"
 
     sim, stored = asyncio.run(first_half())
     assert len(stored) == len(talk.turns)
