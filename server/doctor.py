@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from server.settings import Settings, SettingsError
 from server.stt_providers import choose_stt
 from server.tts_providers import choose_tts
+from storage.jobs import longest_wait_s
 from storage.ports import StorageError
 from storage.wire import connect
+
+PATIENCE_S: Final = 300.0
+"""A job that is due and has waited longer has no worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +53,16 @@ async def _database(settings: Settings) -> Finding:
     try:
         async with asyncio.timeout(5.0):
             connection = await connect(settings.database_url)
-            await connection.close()
+            try:
+                waits = await longest_wait_s(connection)
+            finally:
+                await connection.close()
     except (StorageError, TimeoutError) as trouble:
         return Finding("database", False, str(trouble) or "no answer within 5 s: check VIVA_DATABASE_URL")
+    if waits is not None and waits > PATIENCE_S:
+        return Finding(
+            "database", False, f"reachable, but jobs wait for {waits / 60:.0f} minutes: start `viva worker`"
+        )
     return Finding("database", True, "reachable")
 
 

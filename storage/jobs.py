@@ -101,6 +101,20 @@ async def enqueue(db: Connection, jobs: Sequence[NewJob]) -> int:
     return len(rows)
 
 
+async def longest_wait_s(db: Connection) -> float | None:
+    """For how many seconds the oldest job that is due has been waiting; None when none is due.
+
+    A database without the queue's tables, before its first migration, has no jobs either.
+    """
+    if await db.fetchval("SELECT to_regclass('pgqueuer') IS NULL"):
+        return None
+    waited: float | None = await db.fetchval(
+        "SELECT extract(epoch FROM now() - min(execute_after))::float8 FROM pgqueuer "
+        "WHERE status = 'queued' AND execute_after <= now()"
+    )
+    return waited
+
+
 class PostgresJobs:
     """The queue as seen from outside: add, look, retry."""
 

@@ -1,0 +1,45 @@
+"""What the doctor finds, on a real database."""
+
+from __future__ import annotations
+
+import asyncio
+
+from server.doctor import Finding, examine, render
+from server.settings import Settings
+from storage.jobs import enqueue, score_job
+from storage.wire import open_pool
+
+
+def database(dsn: str) -> Finding:
+    findings = asyncio.run(examine(Settings(database_url=dsn)))
+    assert "database" in render(findings)
+    return next(finding for finding in findings if finding.part == "database")
+
+
+async def queue(dsn: str, due_since: str) -> None:
+    pool = await open_pool(dsn)
+    try:
+        async with pool.acquire() as db:
+            await enqueue(db, [score_job("call_1", "q1", "d")])
+            await db.execute("UPDATE pgqueuer SET execute_after = now() - $1::text::interval", due_since)
+    finally:
+        await pool.close()
+
+
+def test_a_database_that_answers_is_well(dsn: str, empty_dsn: str) -> None:
+    for one in (dsn, empty_dsn):
+        assert database(one) == Finding("database", True, "reachable")
+
+
+def test_jobs_that_nobody_does_are_told(dsn: str) -> None:
+    asyncio.run(queue(dsn, "1 minute"))
+    assert database(dsn).ok
+    asyncio.run(queue(dsn, "20 minutes"))
+    found = database(dsn)
+    assert (found.ok, found.says) == (False, "reachable, but jobs wait for 20 minutes: start `viva worker`")
+
+
+def test_a_database_that_does_not_answer_is_told() -> None:
+    found = database("postgresql://viva:secret@127.0.0.1:1/viva")
+    assert not found.ok
+    assert "secret" not in found.says
