@@ -114,6 +114,9 @@ NORMS: Final[Mapping[str, Norm]] = {
     "low_confidence_words": Norm(
         "Words hard to make out", None, None, "By the recogniser; a noisy line has many."
     ),
+    "talk_share": Norm(
+        "Your share of the talk", 0.75, 0.8, "Candidates usually talk three quarters of the time."
+    ),
     "answer_length": Norm("Length of an answer", 60, 120, "One to two minutes hold a whole story."),
 }
 UNITS: Final[Mapping[str, str]] = {
@@ -126,6 +129,7 @@ UNITS: Final[Mapping[str, str]] = {
     "pitch_variation": "semitones",
     "energy_variation": "dB",
     "low_confidence_words": "count",
+    "talk_share": "share",
     "answer_length": "seconds",
 }
 NOT_HEARD: Final = "the sound of this call was not measured"

@@ -20,8 +20,8 @@ pytestmark = pytest.mark.postgres
 SECRET = "a secret of thirty-two characters!"
 
 
-def token(subject: str) -> str:
-    claims = {"sub": subject, "exp": int(time.time()) + 600}
+def token(subject: str, **more: Any) -> str:
+    claims = {"sub": subject, "exp": int(time.time()) + 600} | more
     return f"Bearer {jwt.encode({'alg': 'HS256'}, claims, OctKey.import_key(SECRET))}"
 
 

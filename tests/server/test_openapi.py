@@ -23,8 +23,8 @@ from server.openapi import docs_page, document
 from server.settings import Settings
 from server.webhook import PATH as WEBHOOK
 from tests.fakes.aftermath import After, afterwards
-from tests.fakes.rest import serve
 from tests.fakes.rest import Rest as Client
+from tests.fakes.rest import serve
 
 pytestmark = pytest.mark.postgres
 
@@ -116,7 +116,7 @@ EXAMPLES = 8
 @contextmanager
 def running(dsn: str) -> Iterator[Viva]:
     """The real server on a thread of its own, for a client that blocks."""
-    ready: Future[tuple[Viva, Callable[[], None]]] = Future()
+    ready: Future[tuple[Viva, Callable[[], object]]] = Future()
 
     async def main() -> None:
         done = asyncio.Event()
@@ -208,7 +208,7 @@ def test_what_is_answered_is_what_is_described(dsn: str) -> None:
             ask()
     assert len(seen) == len(OPERATIONS)
     never = {label for label, statuses in seen.items() if not statuses & {200, 201, 202}}
-    # A signature cannot be guessed; nothing was recorded; the interview is over, so there is nothing to call off.
+    # A signature cannot be guessed; nothing was recorded; an interview that is over cannot be called off.
     assert never <= {
         f"POST {WEBHOOK}",
         "GET /v1/calls/{call_id}/audio",

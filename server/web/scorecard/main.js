@@ -145,7 +145,8 @@ function measured({ value, unit }) {
   return unit === "count" ? String(round(value)) : `${round(value)} ${unit === "seconds" ? "s" : unit}`;
 }
 
-function common({ low, high }) {
+function common({ low: from, high: to, unit }) {
+  const [low, high] = [from, to].map((one) => (one !== null && unit === "share" ? `${Math.round(100 * one)} %` : one));
   if (low === null && high === null) return "";
   if (low === null) return `Common: up to ${high}.`;
   return high === null ? `Common: from ${low}.` : `Common: ${low} to ${high}.`;
