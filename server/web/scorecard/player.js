@@ -1,7 +1,8 @@
 // One player for all quotes: a stretch of the call's recording, started by the quote that wants to be heard.
 import { $, write } from "../lib/dom.js";
 
-let current = null;
+const GONE = "This part of the call cannot be played: it was not recorded, or was deleted.";
+let current = null, gone = false;
 
 const buttons = () => document.querySelectorAll("[data-quote]");
 
@@ -16,7 +17,7 @@ function show() {
   $("player").hidden = current === null;
   document.body.classList.toggle("has-player", current !== null);
   if (current === null) return;
-  write($("playing"), `“${current.text}”`);
+  write($("playing"), gone ? GONE : `“${current.text}”`);
   $("toggle").dataset.going = String(going);
   $("toggle").setAttribute("aria-label", going ? "Pause" : "Play");
 }
@@ -26,6 +27,7 @@ export async function play(quote) {
   const sound = $("sound");
   if (current?.id !== quote.id) {
     current = quote;
+    gone = false;
     sound.src = quote.url;
   } else if (!sound.paused) {
     sound.pause();
@@ -36,7 +38,8 @@ export async function play(quote) {
     await sound.play();
   } catch (trouble) {
     if (trouble.name === "AbortError") return; // another quote was chosen meanwhile
-    write($("playing"), "This part of the call cannot be played: it was not recorded, or was deleted.");
+    gone = true;
+    show();
   }
 }
 
