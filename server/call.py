@@ -69,7 +69,6 @@ CUE_S: Final = 8.0
 Save = Callable[[Changes], Awaitable[None]]
 Cue = Callable[[Question, str], Awaitable[str]]
 """The coach's hint on an answer to a question; "" for none. Never raises for a model's sake."""
-log = structlog.get_logger("viva.call")
 
 
 @dataclass(slots=True)
@@ -128,7 +127,7 @@ class LiveCall:
         self._ended: EndReason | None = None
         self._to_store = asyncio.Event()
         self._began = self._spent_before = 0.0
-        self._log = log.bind(call_id=call_id)
+        self._log = structlog.get_logger("viva.call", call_id=call_id)  # bound when used
 
     async def post(self, event: Event) -> None:
         await self._inbox.put(event)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -24,6 +24,8 @@ DETAILS_S: Final = 1.0
 MAX_WAITING: Final = 64
 """Frames kept while the call is looked up."""
 
+CANCEL_S: Final = 2.0
+"""How long the end of a handshake that failed waits for the look-up to be gone."""
 MAX_CALL_ID: Final = 512
 _STORABLE: Final = re.compile(r"[^\0\ud800-\udfff]+").fullmatch
 """Any text that the database can hold."""
@@ -31,7 +33,7 @@ _STORABLE: Final = re.compile(r"[^\0\ud800-\udfff]+").fullmatch
 log = structlog.get_logger("viva.retell")
 
 
-Find = Callable[[str, dict[str, Any] | None], Awaitable[Found | None]]
+Find = Callable[[str, dict[str, Any] | None], Coroutine[Any, Any, Found | None]]
 """(call id, call details or None) -> the call, or None when it needs details first or is refused."""
 
 
@@ -78,11 +80,27 @@ class RetellEndpoint:
         ws = web.WebSocketResponse(max_msg_size=MAX_FRAME, compress=False, autoping=True)
         if self.registry.draining and call_id not in self.registry:
             raise web.HTTPServiceUnavailable(text="the server is being shut down")
-        await ws.prepare(request)
-        socket = AioSocket(ws, request)
+        looking: asyncio.Task[Found | None] | None = None
+        if self.registry.line(call_id, RetellLine) is None and ws.can_prepare(request):
+            looking = asyncio.create_task(self.find(call_id, None), name="find call")
+            await asyncio.sleep(0)  # the database has its question before the handshake is answered
+        try:
+            await ws.prepare(request)
+            await self._hold(call_id, ws, AioSocket(ws, request), looking)
+        finally:
+            await _dropped(looking)
+        return ws
+
+    async def _hold(
+        self,
+        call_id: str,
+        ws: web.WebSocketResponse,
+        socket: AioSocket,
+        looking: asyncio.Task[Found | None] | None,
+    ) -> None:
         self.sockets.add(socket)
         try:
-            await self._serve(call_id, ws, socket)
+            await self._serve(call_id, ws, socket, looking)
         except ConnectionError:
             socket.drop()
         except Exception:
@@ -91,13 +109,18 @@ class RetellEndpoint:
             socket.drop()
         finally:
             self.sockets.discard(socket)
-        return ws
 
-    async def _serve(self, call_id: str, ws: web.WebSocketResponse, socket: AioSocket) -> None:
+    async def _serve(
+        self,
+        call_id: str,
+        ws: web.WebSocketResponse,
+        socket: AioSocket,
+        looking: asyncio.Task[Found | None] | None,
+    ) -> None:
         line = self.registry.line(call_id, RetellLine)
         waiting: list[str] = []
         if line is None:
-            line = await self._begin(call_id, ws, socket, waiting)
+            line = await self._begin(call_id, ws, socket, waiting, looking)
             if line is None:
                 socket.drop()
                 return
@@ -120,11 +143,16 @@ class RetellEndpoint:
             await line.hung_up(socket)
 
     async def _begin(
-        self, call_id: str, ws: web.WebSocketResponse, socket: AioSocket, waiting: list[str]
+        self,
+        call_id: str,
+        ws: web.WebSocketResponse,
+        socket: AioSocket,
+        waiting: list[str],
+        looking: asyncio.Task[Found | None] | None,
     ) -> RetellLine | None:
         protocol = RetellProtocol()
         await socket.send(protocol.config())
-        found = await self.find(call_id, None)
+        found = await (looking or self.find(call_id, None))
         if found is None:
             details = await self._details(ws, socket, protocol, waiting)
             found = await self.find(call_id, details)
@@ -169,3 +197,12 @@ class RetellEndpoint:
             if received.details is not None:
                 return received.details
         return {}
+
+
+async def _dropped(task: asyncio.Task[Any] | None) -> None:
+    """Cancel what nobody waited for; what it raised is nobody's either."""
+    if task is not None and not task.done():
+        task.cancel()
+        await asyncio.wait((task,), timeout=CANCEL_S)
+    if task is not None and task.done() and not task.cancelled():
+        task.exception()

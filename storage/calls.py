@@ -6,7 +6,6 @@ Every transaction here locks the response first and the session second.
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -14,24 +13,20 @@ import asyncpg
 import msgspec
 
 from interview.errors import IllegalTransition
-from interview.model import InterviewSession, Move, SessionStatus
+from interview.model import TRANSITIONS, InterviewSession, Move, SessionStatus
 from storage.jobs import analyse_job, enqueue, score_job
 from storage.ports import CallChanges, Closed, Fenced, NotFound, OpenCall, StorageError
 from storage.rows import (
     ANSWER_COLUMNS,
-    PLANNED_QUESTIONS,
     QUESTION_COLUMNS,
     QUESTION_RECORD,
-    RESPONSE_COLUMNS,
     SESSION_COLUMNS,
     UTTERANCE_COLUMNS,
     question_rows,
-    to_question,
-    to_response,
+    to_open_call,
     to_session,
-    to_utterance,
 )
-from storage.wire import ACQUIRE_S, Connection, Pool, guard
+from storage.wire import Connection, Pool, acquired, guard
 
 RETURN_S: Final = 300.0
 """A dropped candidate who comes back within this finds the interview as it was, not analysed."""
@@ -43,22 +38,9 @@ ENDS: Final = {
     SessionStatus.INTERRUPTED: Move.INTERRUPT,
 }
 
-_OPEN = f"""
-UPDATE mock_interview_responses r
-SET fence = fence + 1, status = 'in_progress', end_reason = NULL, ended_at = NULL
-WHERE call_id = $1 AND NOT is_ended
-RETURNING fence, {RESPONSE_COLUMNS}
-"""
-
-# A statement of its own after the lock on the response: it sees all that an owner before has stored.
-_WHOLE = f"""
-SELECT {SESSION_COLUMNS}, {PLANNED_QUESTIONS},
-    (SELECT coalesce(jsonb_agg(to_jsonb(q) ORDER BY q.position), '[]')
-     FROM mock_interview_questions q WHERE q.call_id = $2) AS follow_ups,
-    (SELECT coalesce(jsonb_agg(to_jsonb(u) ORDER BY u.turn, u.speaker), '[]')
-     FROM mock_interview_utterances u WHERE u.call_id = $2) AS said
-FROM mock_interview_sessions s WHERE s.id = $1 FOR NO KEY UPDATE OF s
-"""
+_STARTS_FROM: Final = [
+    status for status, ways in TRANSITIONS.items() if ways.get(Move.START, status) is not status
+]
 
 # One statement, so one round trip and one transaction. The lock on the row of the response makes the
 # fence decide: a newer owner's open_call comes wholly before (no row matches) or wholly after.
@@ -118,26 +100,12 @@ class PostgresCalls:
 
     async def open_call(self, call_id: str) -> OpenCall:
         with guard():
-            async with self._pool.acquire(timeout=ACQUIRE_S) as db, db.transaction():
-                row = await db.fetchrow(_OPEN, call_id)
-                if row is None:
-                    raise await _why_not(db, call_id, Closed("this call is over"))
-                fields = dict(row)
-                fence: int = fields.pop("fence")
-                response = to_response(fields)
-                found = dict(await _one(db, _WHOLE, response.session_id, call_id))
-                follow_ups, said = found.pop("follow_ups"), found.pop("said")
-                stored = to_session(found)
-                if stored.session.status is SessionStatus.CANCELLED:
-                    raise Closed("the interview was cancelled")
-                moved = await move_session(db, stored.session, Move.START)
-        return OpenCall(
-            stored=replace(stored, session=moved),
-            response=response,
-            utterances=tuple(to_utterance(line) for line in said),
-            fence=fence,
-            follow_ups=tuple(to_question(line) for line in follow_ups),
-        )
+            async with acquired(self._pool) as db:
+                opened = await db.fetchval("SELECT mock_interview_open_call($1, $2)", call_id, _STARTS_FROM)
+                if opened is None:
+                    over = Closed("this call is over, or its interview was cancelled")
+                    raise await _why_not(db, call_id, over)
+        return to_open_call(opened)
 
     async def save_call(self, call_id: str, fence: int, changes: CallChanges) -> None:
         heard = {(line.turn, line.speaker): line for line in changes.utterances}
@@ -157,7 +125,7 @@ class PostgresCalls:
         )
         jobs = [score_job(call_id, question_id, digest) for question_id, digest in changes.finished]
         with guard():
-            async with self._pool.acquire(timeout=ACQUIRE_S) as db:
+            async with acquired(self._pool) as db:
                 # What has nothing to queue stays one round trip.
                 async with db.transaction() if jobs else nullcontext():
                     owned = await db.fetchval(_SAVE, call_id, fence, *values)
@@ -171,7 +139,7 @@ class PostgresCalls:
         if move is None:
             raise ValueError(f"a call cannot end as {status}")
         with guard():
-            async with self._pool.acquire(timeout=ACQUIRE_S) as db, db.transaction():
+            async with acquired(self._pool) as db, db.transaction():
                 session_id = await db.fetchval(_END, call_id, fence, status, reason, at)
                 if session_id is None:
                     stored_fence = await db.fetchval(

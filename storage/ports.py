@@ -304,10 +304,12 @@ class CallStore(Protocol):
     """What a live call writes. Every write carries the fencing token that `open_call` gave."""
 
     async def open_call(self, call_id: str) -> OpenCall:
-        """Load a call and become its owner: the stored fence is raised by one and returned.
+        """Load a call and become its owner: the stored fence is raised above all before it, and returned.
 
-        The run becomes ``in_progress`` and the session starts, where it can. Raises NotFound for a call
-        nobody registered, Closed when the session was cancelled or this call is over.
+        It may return before that is safe from a crash of the database: the next write makes it so, and a
+        fence that was lost is not given out again. The run becomes ``in_progress`` and the session starts,
+        where it can. Raises NotFound for a call nobody registered, Closed when the session was cancelled or
+        this call is over.
         """
         ...
 

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 import asyncpg
 import msgspec
 
 from interview.model import InterviewSession, Question
-from storage.ports import AgentInterviewer, StoredAnswer, StoredResponse, StoredSession, StoredUtterance
+from storage.ports import (
+    AgentInterviewer,
+    OpenCall,
+    StoredAnswer,
+    StoredResponse,
+    StoredSession,
+    StoredUtterance,
+)
 
 Row: TypeAlias = "Mapping[str, Any] | asyncpg.Record"
 
@@ -72,6 +82,41 @@ def to_response(row: Row) -> StoredResponse:
 
 def to_utterance(row: Row) -> StoredUtterance:
     return msgspec.convert(dict(row), StoredUtterance)
+
+
+class _Opened(msgspec.Struct):
+    """What ``mock_interview_open_call`` gives."""
+
+    fence: int
+    response: StoredResponse
+    session: dict[str, Any]
+    questions: list[msgspec.Raw]
+    follow_ups: list[Question]
+    said: list[StoredUtterance]
+
+
+_opened: Final = msgspec.json.Decoder(_Opened)
+_question: Final = msgspec.json.Decoder(Question)
+_STORED_SESSION: Final = tuple(field.name for field in fields(StoredSession) if field.name != "session")
+
+
+def to_open_call(text: str) -> OpenCall:
+    """The JSON text of ``mock_interview_open_call``."""
+    opened = _opened.decode(text)
+    row = opened.session
+    session = msgspec.convert(
+        {**row, "questions": [_planned(bytes(question)) for question in opened.questions]}, InterviewSession
+    )
+    created_at = datetime.fromisoformat(row.pop("created_at"))
+    kept = {name: row[name] for name in _STORED_SESSION if name in row}
+    stored = StoredSession(session=session, created_at=created_at, **kept)
+    return OpenCall(stored, opened.response, tuple(opened.said), opened.fence, tuple(opened.follow_ups))
+
+
+@lru_cache(maxsize=1024)
+def _planned(row: bytes) -> Question:
+    """One value for what many calls ask: decoded once, and held once in memory."""
+    return _question.decode(row)
 
 
 def to_answer(row: Row) -> StoredAnswer:

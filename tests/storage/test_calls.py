@@ -34,12 +34,13 @@ def test_opening_starts_run_and_session_and_raises_the_fence(dsn: str) -> None:
     async def work(stores: Stores) -> None:
         await registered(stores)
         first = await stores.calls.open_call("call1")
-        assert first.fence == 1
+        assert first.fence > 0
         assert first.response.status == "in_progress"
         assert first.stored.session == a_session().session.move(Move.START)
         assert await stores.repo.find_session("s1") == first.stored
         again = await stores.calls.open_call("call1")
-        assert (again.fence, again.stored) == (2, first.stored)
+        assert again.fence > first.fence
+        assert again.stored == first.stored
         with pytest.raises(NotFound):
             await stores.calls.open_call("call9")
 
@@ -50,7 +51,7 @@ def test_each_of_many_openers_gets_its_own_fence(dsn: str) -> None:
     async def work(stores: Stores) -> None:
         await registered(stores)
         opened = await asyncio.gather(*(stores.calls.open_call("call1") for _ in range(8)))
-        assert sorted(call.fence for call in opened) == list(range(1, 9))
+        assert len({call.fence for call in opened}) == 8
 
     with_stores(dsn, work)
 
@@ -101,7 +102,7 @@ def test_follow_ups_belong_to_their_call_and_keep_their_order(dsn: str) -> None:
         for name in ("call1", "call2"):
             call = await stores.calls.open_call(name)
             await stores.calls.save_call(name, call.fence, CallChanges({}, follow_ups=[FOLLOW_UP]))
-        await stores.calls.save_call("call2", 1, CallChanges({}, follow_ups=[second]))
+        await stores.calls.save_call("call2", call.fence, CallChanges({}, follow_ups=[second]))
         assert await stores.repo.follow_ups_of("call1") == [FOLLOW_UP]
         assert await stores.repo.follow_ups_of("call2") == [FOLLOW_UP, second]
 
