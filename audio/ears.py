@@ -122,6 +122,13 @@ class Ears:
         """The agent sounds ``text`` (whole so far, or the next piece); None: it is silent."""
         self._hearing.agent(text)
 
+    def end_utterance(self) -> bool:
+        """The candidate says they are done: no waiting for more. False: nothing is being said.
+
+        `UtteranceEnded` follows once the words are recognised, or `SpeechDismissed` if there are none.
+        """
+        return self._stream is not None and self._hearing.finish()
+
     def set_muted(self, on: bool) -> None:
         """A muted client may send nothing without being told that nothing arrives."""
         self._muted = on

@@ -9,6 +9,10 @@
     CLOSING     all recognised: in the middle of a sentence    UtteranceLikely                OPEN
     CLOSING     all recognised, with words                     UtteranceEnded                 IDLE
     CLOSING     all recognised: nothing, "um", our own echo    SpeechDismissed                IDLE
+    OPEN, CLOSING          the candidate says it is over       -                              FINISHING
+    SUSPECTED              the candidate says it is over       InterruptionConfirmed          FINISHING
+    FINISHING   all recognised                                 as in CLOSING, but for going on
+    FINISHING   voice                                          -                              FINISHING
     SUSPECTED   sustained voice, or words that want the floor  InterruptionConfirmed          OPEN
     SUSPECTED   quiet, and nothing, "mm-hm" or echo heard      InterruptionDismissed          IDLE
     SUSPECTED   quiet, too short a voice, or words late        InterruptionDismissed          DOUBTED
@@ -97,6 +101,7 @@ class State(StrEnum):
     IDLE = "idle"
     OPEN = "open"
     CLOSING = "closing"
+    FINISHING = "finishing"
     SUSPECTED = "suspected"
     DOUBTED = "doubted"
 
@@ -187,7 +192,25 @@ class Hearing:
         self._gate.voice = False
         self._silence(ms)
 
+    def finish(self) -> bool:
+        """The candidate says the utterance is over: wait for its words only. False: there is none."""
+        under_way = self.state not in (State.IDLE, State.DOUBTED)
+        if self.state is State.SUSPECTED:
+            self._confirm()  # which may end it
+        self._finish()
+        return under_way
+
+    def _finish(self) -> None:
+        if self.state in (State.OPEN, State.CLOSING):
+            self._commit()
+            self._free_from = self.at_ms  # between two windows: all before it went to recognition
+            self.endpointer.reset()
+            self.state = State.FINISHING
+            self._settle()
+
     def _voice(self) -> None:
+        if self.state is State.FINISHING:
+            return  # the next utterance, once this one's words are here
         first = self._silent_ms > 0 or self.state in (State.IDLE, State.DOUBTED)
         self._silent_ms = self._quiet_ms = 0
         match self.state:
@@ -197,7 +220,7 @@ class Hearing:
                 self._suspect(self.at_ms - 2 * WINDOW_MS)
             case State.CLOSING:
                 self.state = State.OPEN
-            case State.OPEN | State.SUSPECTED:
+            case State.OPEN | State.SUSPECTED | State.FINISHING:
                 pass
         utterance = self._utterance
         utterance.end_ms = self.at_ms
@@ -296,7 +319,7 @@ class Hearing:
                     self._doubt()
             case State.DOUBTED if utterance.settled:
                 self._reconsider(text)
-            case State.OPEN | State.CLOSING:
+            case State.OPEN | State.CLOSING | State.FINISHING:
                 if text and text != utterance.shown and not self._is_echo(text):
                     utterance.shown = text
                     self._tell(PartialHeard(text))
@@ -309,8 +332,8 @@ class Hearing:
         utterance = self._utterance
         if not utterance.settled:
             return
-        if self.state is State.CLOSING:
-            if not self.endpointer.go_on():
+        if self.state in (State.CLOSING, State.FINISHING):
+            if self.state is State.FINISHING or not self.endpointer.go_on():
                 self._end()
                 return
             self.state = State.OPEN

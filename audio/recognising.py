@@ -71,7 +71,7 @@ class Recogniser:
         self._stream: SttStream | None = None
         self._current = 0  # the segment the stream is in
         self._failed = 0
-        self._troubled = False
+        self._troubled = self._surprised = False
 
     @property
     def backlog_bytes(self) -> int:
@@ -118,14 +118,22 @@ class Recogniser:
         """One step within its deadline; None only connects."""
         try:
             async with asyncio.timeout(self._deadline_s):
-                await self._do(step)
-            return
+                heard = await self._do(step)
         except TimeoutError:
             code, why = TroubleCode.RECOGNITION_SLOW, f"{self._stt.name}: no answer in {self._deadline_s:g} s"
         except (SttRefused, SttMissing) as error:
             code, why = TroubleCode.RECOGNITION_REFUSED, str(error)
         except SttError as error:
             code, why = TroubleCode.RECOGNITION_FAILED, str(error)
+        except Exception as error:  # an adapter's bug costs its words, not the call's ears
+            if not self._surprised:
+                log.exception("recognition: %s broke its contract", self._stt.name)
+            self._surprised = True
+            code, why = TroubleCode.RECOGNITION_FAILED, f"{self._stt.name}: {type(error).__name__}"
+        else:
+            if isinstance(step, _Commit):
+                self._recognised(step.segment, heard)
+            return
         log.warning("recognition: %s", why)
         await self._close()
         self._current = 0
@@ -134,24 +142,25 @@ class Recogniser:
             self._failed = step.segment
             self._recognised(step.segment, None)
 
-    async def _do(self, step: _Push | _Commit | _Drop | None) -> None:
+    async def _do(self, step: _Push | _Commit | _Drop | None) -> Heard | None:
         if isinstance(step, _Drop) and self._current != step.segment:
-            return
+            return None
         if self._stream is None:
             self._stream = await self._stt.open(self._language, self._hear)
         match step:
             case _Push(segment, pcm):
                 self._current = segment
                 await self._stream.push(pcm)
-            case _Commit(segment):
+            case _Commit():
                 heard = await self._stream.commit()
                 self._current, self._troubled = 0, False
-                self._recognised(segment, heard)
+                return heard
             case _Drop():
                 self._current = 0
                 await self._stream.discard()
             case None:
                 pass
+        return None
 
     def _hear(self, text: str) -> None:
         if self._current:
@@ -169,5 +178,5 @@ class Recogniser:
         try:
             async with asyncio.timeout(CLOSING_S):
                 await stream.aclose()
-        except (TimeoutError, SttError) as error:
+        except Exception as error:
             log.warning("recognition: %s: closing failed: %s", self._stt.name, type(error).__name__)

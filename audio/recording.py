@@ -32,6 +32,8 @@ class TwoTracks:
         self.base_ms = base_ms
         self._heard = bytearray()
         self._sounded = bytearray()
+        self._paused: bytearray | None = None
+        self._next = 0
         self._taken = 0
 
     @property
@@ -48,12 +50,18 @@ class TwoTracks:
         """The microphone's next piece, 16 kHz."""
         self._heard += pcm
 
-    def sounded(self, pcm: bytes, at_ms: int) -> None:
+    def sounded(self, pcm: bytes, at_ms: int | None) -> None:
         """The interviewer's sound, 16 kHz, from ``at_ms`` of the call's clock on; replaces what was there.
 
+        None: right behind the last. The microphone's clock moves in steps, which must not tear words apart.
         What lies before the clock's written part is late and dropped; what lies too far ahead as well.
         """
-        start = bytes_of(at_ms - self.base_ms, EAR_RATE) - self._taken
+        if self._paused is not None:
+            self._paused += pcm
+            return
+        place = self._next if at_ms is None else bytes_of(at_ms - self.base_ms, EAR_RATE)
+        self._next = place + len(pcm)
+        start = place - self._taken
         if start < 0:
             pcm, start = pcm[-start:], 0
         room = bytes_of(MAX_AHEAD_MS, EAR_RATE) + len(self._heard) - start
@@ -64,8 +72,22 @@ class TwoTracks:
             self._sounded.extend(bytes(start - len(self._sounded)))
         self._sounded[start : start + len(pcm)] = pcm
 
+    def pause(self, at_ms: int) -> None:
+        """Playback stands still at ``at_ms``: what was to come waits."""
+        keep = max(bytes_of(at_ms - self.base_ms, EAR_RATE) - self._taken, 0)
+        if self._paused is None:
+            self._paused = self._sounded[keep:]
+            del self._sounded[keep:]
+
+    def resume(self, at_ms: int) -> None:
+        """What waits goes on at ``at_ms``."""
+        waited, self._paused = self._paused, None
+        if waited is not None:
+            self.sounded(bytes(waited), at_ms)
+
     def cut(self, at_ms: int) -> None:
         """Playback stopped at ``at_ms``: nothing that was to come after it sounded."""
+        self._paused = None
         keep = bytes_of(at_ms - self.base_ms, EAR_RATE) - self._taken
         del self._sounded[max(keep, 0) :]
 

@@ -43,6 +43,8 @@ class CallSound:
         self.recorder, self.base_ms = recorder, base_ms
         self._meter = meter
         self._spoke: deque[tuple[int, int]] = deque(maxlen=MAX_PIECES)
+        self._next_ms = base_ms
+        self._paused_ms: int | None = None
         self._in: Resampler | None = None
         self._out: Resampler | None = None
 
@@ -60,15 +62,34 @@ class CallSound:
         if self._meter is not None:
             self._meter.push(pcm)
 
-    def sounded(self, pcm: bytes, at_ms: int) -> None:
+    def sounded(self, pcm: bytes, at_ms: int | None) -> None:
         if self._out is None:
             return
         pcm = self._out.push(pcm)
-        self._spoke.append((at_ms, at_ms + round(ms_of(pcm, EAR_RATE))))
+        start = self._next_ms if at_ms is None else at_ms
+        self._next_ms = start + round(ms_of(pcm, EAR_RATE))
+        self._spoke.append((start, self._next_ms))
         if self.recorder is not None:
             self.recorder.sounded(pcm, at_ms)
 
+    def paused(self, at_ms: int) -> None:
+        self._paused_ms = at_ms if self._paused_ms is None else self._paused_ms
+        if self.recorder is not None:
+            self.recorder.paused(at_ms)
+
+    def resumed(self, at_ms: int) -> None:
+        paused_ms, self._paused_ms = self._paused_ms, None
+        if paused_ms is not None:
+            late = at_ms - paused_ms
+            for place, (start, end) in enumerate(self._spoke):
+                if end > paused_ms:
+                    self._spoke[place] = (start + late, end + late)
+            self._next_ms += late
+        if self.recorder is not None:
+            self.recorder.resumed(at_ms)
+
     def cut(self, at_ms: int) -> None:
+        self._paused_ms = None
         while self._spoke and self._spoke[-1][1] > at_ms:
             start, _ = self._spoke.pop()
             if start < at_ms:

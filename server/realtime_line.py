@@ -18,7 +18,7 @@ from server import realtime_messages as sent
 from server.line import AnswerSaved, AnswerScored, Clauses, CoachCue, Note, Post, QuestionAsked
 from server.realtime_events import Frame
 from server.realtime_messages import Refused
-from server.realtime_protocol import Cut, RealtimeProtocol, Request, Sound, Stop, Typed, WantReply
+from server.realtime_protocol import Cut, Done, RealtimeProtocol, Request, Sound, Stop, Typed, WantReply
 from server.realtime_session import Update
 from server.realtime_turns import Turns, Voice
 
@@ -92,14 +92,14 @@ class RealtimeLine:
 
     def attach(self, socket: Socket) -> None:
         """The newest socket wins: the one before is closed and ignored from here on."""
+        if self._over is not None:  # whoever is still connected is to hear how it ended
+            again = self._over is EndReason.RESTART
+            socket.close(*((1012, RESTARTS) if again else (4404, "the call is over")))
+            return
         before, self._socket = self._socket, socket
         self._park()
         if before is not None:
             before.close(4409, "another connection has taken this call over")
-        if self._over is not None:
-            again = self._over is EndReason.RESTART
-            socket.close(*((1012, RESTARTS) if again else (4404, "the call is over")))
-            return
         socket.put(self.protocol.connected())
         self._first = asyncio.get_running_loop().call_later(FIRST_MESSAGE_S, self._go_live)
         self._changed.set()
@@ -162,10 +162,14 @@ class RealtimeLine:
                 await turns.cut(request)
             case Stop():
                 await turns.cancel(request)
+            case Done():
+                turns.done(request)
             case WantReply(event_id):
                 turns.want_reply(event_id)
             case sent.Mute():
                 turns.mute(request.on)
+            case sent.Typing():
+                turns.typing()
             case sent.Speed():
                 turns.speaking.speed(request.value)
             case sent.Patience():

@@ -147,6 +147,7 @@ class Hello(Event, tag="viva.hello"):
 class Resume(Event, tag="viva.resume"):
     token: str
     last_event: str | None = None
+    session: Session | None = None
 
 
 class Ping(Event, tag="viva.ping"):
@@ -165,6 +166,10 @@ class TextAnswer(Event, tag="viva.text_answer"):
 
 class Mute(Event, tag="viva.mute"):
     on: bool
+
+
+class Typing(Event, tag="viva.typing"):
+    pass
 
 
 class Speed(Event, tag="viva.speed"):
@@ -197,6 +202,7 @@ ClientEvent = (
     | Playback
     | TextAnswer
     | Mute
+    | Typing
     | Speed
     | Patience
     | End

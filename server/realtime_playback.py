@@ -49,15 +49,21 @@ class Playback:
     reported_ms: int = 0
     _reported_at: float = 0.0
     _ends_at: float = 0.0
+    _ran_dry: bool = False
 
-    def sent(self, now: float, ms: float) -> float:
-        """``ms`` more of sound went out; in how many seconds it will begin to be heard."""
-        start = max(self._ends_at, now if self.held_at is None else self.held_at)
+    def sent(self, now: float, ms: float) -> float | None:
+        """``ms`` more of sound went out; in how many seconds it begins to be heard.
+
+        None: right behind what went out before, as far as the client's own buffer bridges the gap.
+        """
+        at = now if self.held_at is None else self.held_at
+        start, follows = max(self._ends_at, at), self.sounding and at <= self._ends_at + LAG_S
+        follows, self._ran_dry = follows and not self._ran_dry, False
         if not self.sounding:
             self._reported_at = now
         self._ends_at = start + ms / 1000
         self.sounding = True
-        return max(0.0, start - now)
+        return None if follows else max(0.0, start - now)
 
     def reported(self, now: float, ms: float) -> None:
         """The client says it has played ``ms``: never more than was sent, never less than before."""
@@ -68,6 +74,7 @@ class Playback:
         """``pauses``: the client can stop its playback; one that cannot plays out what it has."""
         if self.held_at is None:
             self.held_at = now if pauses else max(now, self._ends_at)
+            self._ran_dry = not pauses
 
     def goes_on_at(self) -> float | None:
         """When a pause ends that nobody ends."""

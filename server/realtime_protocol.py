@@ -60,6 +60,13 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class Done:
+    """The spoken answer is over."""
+
+    event_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class WantReply:
     event_id: str | None
 
@@ -69,12 +76,14 @@ Request = (
     | Typed
     | Cut
     | Stop
+    | Done
     | WantReply
     | Update
     | sent.Hello
     | sent.Resume
     | sent.Playback
     | sent.Mute
+    | sent.Typing
     | sent.Speed
     | sent.Patience
     | sent.End
@@ -151,7 +160,11 @@ class RealtimeProtocol:
             case sent.ClearInput() | sent.ClearOutput() | sent.DeleteItem():
                 raise Refused("not_supported", "This is not supported; docs/realtime.md says what is.")
             case sent.Commit():
-                return Received()
+                return Received(request=Done(event.event_id and event.event_id[:MAX_ID]))
+            case sent.Resume(session=wanted) if wanted is not None and not self.session.begun:
+                # The server that agreed on these is gone: this one has not begun yet.
+                made = self.session.update(wanted)
+                return Received([self.events.error(refused) for refused in made.refused], event)
             case _:
                 return Received(request=event)
 

@@ -56,8 +56,16 @@ class Listener(Protocol):
         """A reply is being made."""
         ...
 
-    def sounding(self, text: str, pcm: bytes, starts_in_s: float) -> None:
-        """It sounds: its words so far, and what will be heard ``starts_in_s`` from now."""
+    def sounding(self, text: str, pcm: bytes, starts_in_s: float | None) -> None:
+        """It sounds: its words so far, and what is heard in ``starts_in_s``; None: right behind the last."""
+        ...
+
+    def paused(self) -> None:
+        """The client stops its playback, to go on where it was, or to be made `silent`."""
+        ...
+
+    def resumed(self) -> None:
+        """It goes on."""
         ...
 
     def silent(self) -> None:
@@ -193,14 +201,13 @@ class Speaking:
         reply = self.under_way
         if reply is None or reply.out.number != spoke.turn:
             return
-        frames = self._events.words(reply.out, spoke.text_delta)
+        self._tell(self._events.words(reply.out, spoke.text_delta))
         ms = ms_of(spoke.pcm, self._protocol.session.output.rate)
         self._playout.queued(spoke.turn, spoke.at_ms, ms, spoke.text_delta, spoke.words, over=spoke.over)
         if spoke.pcm:
             starts_in_s = reply.sent(asyncio.get_running_loop().time(), ms)
-            frames.append(self._events.sound(reply.out, spoke.at_ms, spoke.pcm))
             self._listener.sounding(reply.out.transcript, spoke.pcm, starts_in_s)
-        self._tell(frames)
+            self._tell([self._events.sound(reply.out, spoke.at_ms, spoke.pcm)])
 
     # --- playback ------------------------------------------------------------------------------------
 
@@ -266,6 +273,8 @@ class Speaking:
         self._mouth.hold(TurnId(reply.out.number))
         if reply.sounding:
             self._tell(self._events.viva("pause", response_id=reply.out.response_id))
+            if pauses:
+                self._listener.paused()
         self._changed.set()
 
     def release(self) -> None:
@@ -276,6 +285,7 @@ class Speaking:
         self._mouth.release(TurnId(reply.out.number))
         if reply.sounding:
             self._tell(self._events.viva("resume_audio", response_id=reply.out.response_id))
+            self._listener.resumed()
         self._changed.set()
 
     async def watch(self) -> None:

@@ -44,10 +44,13 @@ from interview.events import (
 from server.line import Post
 from server.realtime_events import new_id
 from server.realtime_messages import Refused
-from server.realtime_protocol import Cut, RealtimeProtocol, Stop, Typed
+from server.realtime_protocol import Cut, Done, RealtimeProtocol, Stop, Typed
 from server.realtime_speaking import MouthPort, Speaking, Tell
 
 log = structlog.get_logger("viva.realtime")
+
+TYPING_S: Final = 20.0
+"""No reminder comes for so long after the candidate was last said to write."""
 
 DEAF: Final = "I cannot hear you any more; please type your answers. The interview goes on."
 
@@ -61,6 +64,8 @@ class EarsPort(Protocol):
 
     def set_patience(self, seconds: float) -> None: ...
 
+    def end_utterance(self) -> bool: ...
+
     @property
     def position_ms(self) -> int: ...
 
@@ -72,8 +77,16 @@ class Tap(Protocol):
         """The microphone's next piece, at the input rate."""
         ...
 
-    def sounded(self, pcm: bytes, at_ms: int) -> None:
-        """The interviewer's sound, at the output rate, which is heard from ``at_ms`` on."""
+    def sounded(self, pcm: bytes, at_ms: int | None) -> None:
+        """The interviewer's sound, at the output rate, from ``at_ms`` on; None: right behind the last."""
+        ...
+
+    def paused(self, at_ms: int) -> None:
+        """Playback stands still from ``at_ms`` on, until it is `resumed` or `cut`."""
+        ...
+
+    def resumed(self, at_ms: int) -> None:
+        """Playback goes on, where it was paused, at ``at_ms``."""
         ...
 
     def cut(self, at_ms: int) -> None:
@@ -124,6 +137,8 @@ class Turns:
         self._item: str | None = None
         self._interrupted = self._muted = False
         self._patience_s: float | None = None
+        self._typing_until = 0.0
+        self._done: Done | None = None
 
     def begin(self, language: str) -> None:
         """The audio formats are settled: ears and mouth come into being. Once; nothing the second time."""
@@ -150,12 +165,21 @@ class Turns:
     def thinking(self) -> None:
         self._say_floor("thinking")
 
-    def sounding(self, text: str, pcm: bytes, starts_in_s: float) -> None:
+    def sounding(self, text: str, pcm: bytes, starts_in_s: float | None) -> None:
         self._say_floor("speaking")
         if self._ears is not None:
             self._ears.agent_speaking(text)
         if self._tap is not None:
-            self._tap.sounded(pcm, self._position_ms() + int(starts_in_s * 1000))
+            at_ms = None if starts_in_s is None else self._position_ms() + int(starts_in_s * 1000)
+            self._tap.sounded(pcm, at_ms)
+
+    def paused(self) -> None:
+        if self._tap is not None:
+            self._tap.paused(self._position_ms())
+
+    def resumed(self) -> None:
+        if self._tap is not None:
+            self._tap.resumed(self._position_ms())
 
     def silent(self) -> None:
         self._say_floor("listening")
@@ -211,7 +235,7 @@ class Turns:
             case InterruptionDismissed():
                 self.speaking.release()
             case SilenceReached():
-                if self.floor == "listening" and not self._muted:
+                if self.floor == "listening" and not self._muted and not self._types:
                     await self._remind()
             case EarsTrouble(code, text):
                 if not (self._muted and code is TroubleCode.NO_AUDIO):
@@ -230,6 +254,7 @@ class Turns:
             await self._nothing_said(event.end_ms)
             return
         item, self._item = self._speech(), None
+        self._done = None
         await self._take_floor()
         spoken = self._on_call_clock(event)
         seconds = spoken.end_s - spoken.start_s
@@ -252,6 +277,9 @@ class Turns:
         item, self._item = self._item, None
         if item is not None:
             self._tell(self._events.speech_stopped(item, at_ms))
+        done, self._done = self._done, None
+        if done is not None:
+            self._tell([self._events.error(_empty(done))])
         self.speaking.release()
         if self._interrupted:
             await self._remind()
@@ -283,6 +311,7 @@ class Turns:
     async def typed(self, typed: Typed) -> None:
         """A typed answer ends the turn like a spoken one, and cuts what sounds."""
         await self._take_floor()
+        self._typing_until = 0.0
         self._tell(self._events.typed(typed.item_id, typed.text))
         await self._turn_over(typed.text, self._position_ms() / 1000, None)
 
@@ -306,6 +335,20 @@ class Turns:
         else:
             self.speaking.trim(reply, cut.ms)
             await self._post(Trimmed(reply.turn, self.speaking.heard(reply)))
+
+    def done(self, done: Done) -> None:
+        """The candidate says that the spoken answer is over. Raises Refused when none is under way."""
+        if self._ears is None or not self._ears.end_utterance():
+            raise _empty(done)
+        self._done = done
+
+    def typing(self) -> None:
+        """The candidate writes: to be silent is no reason for a reminder."""
+        self._typing_until = asyncio.get_running_loop().time() + TYPING_S
+
+    @property
+    def _types(self) -> bool:
+        return asyncio.get_running_loop().time() < self._typing_until
 
     def want_reply(self, event_id: str | None) -> None:
         """Replies come by themselves; raises Refused for one that will not come."""
@@ -332,3 +375,8 @@ class Turns:
     async def _post(self, event: LineEvent) -> None:
         if self.post is not None:
             await self.post(event)
+
+
+def _empty(done: Done) -> Refused:
+    why = "No answer was heard yet; speak, or type an answer."
+    return Refused("input_audio_buffer_commit_empty", why, done.event_id)

@@ -50,9 +50,16 @@ class Recorder:
         if self.tracks.waiting_ms > MAX_WAITING_MS:
             self._stop("the disk is too slow")
 
-    def sounded(self, pcm: bytes, at_ms: int) -> None:
+    def sounded(self, pcm: bytes, at_ms: int | None) -> None:
         if not self.stopped:
             self.tracks.sounded(pcm, at_ms)
+
+    def paused(self, at_ms: int) -> None:
+        self.tracks.pause(at_ms)
+
+    def resumed(self, at_ms: int) -> None:
+        if not self.stopped:
+            self.tracks.resume(at_ms)
 
     def cut(self, at_ms: int) -> None:
         self.tracks.cut(at_ms)

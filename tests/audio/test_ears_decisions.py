@@ -41,6 +41,7 @@ acts = st.lists(
         st.tuples(st.just("agent"), st.sampled_from(["tell me about your work", None])),
         st.tuples(st.just("partial"), st.sampled_from(TEXTS)),
         st.tuples(st.just("words"), st.sampled_from([*TEXTS, None])),
+        st.just(("done", None)),
     ),
     max_size=60,
 )
@@ -114,6 +115,9 @@ class Story:
                 self.hearing.agent(text)
             case "partial", str(text) if self.waiting:
                 self.hearing.partial(self.waiting[0], text)
+            case "done", _:
+                spoken = self.floor != "nobody"
+                assert self.hearing.finish() == spoken
             case "words", (str() | None) as text:
                 self.recognise(text)
             case _:

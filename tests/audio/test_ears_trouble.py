@@ -71,6 +71,21 @@ def test_recognition_that_dies_is_opened_anew() -> None:
     assert stt.opened == 2
 
 
+def test_an_adapter_that_breaks_its_contract_costs_its_words_only(caplog: pytest.LogCaptureFixture) -> None:
+    def odd(number: int, pcm: bytes) -> Says:
+        if number < 2:
+            raise ZeroDivisionError
+        return Says("third answer.")
+
+    needed()
+    answer = trimmed(prompt("vm-goodbye"))
+    sound = in_room(join(silence(800), *[join(answer, silence(3000)) for _ in range(3)]))
+    notes = listen(ScriptedSTT(rule=odd), sound, policy=POLICY)
+    assert troubles(notes) == [TroubleCode.RECOGNITION_FAILED]
+    assert texts(notes) == ["third answer."]
+    assert [record.exc_info is not None for record in caplog.records] == [True, False, False]
+
+
 def test_trouble_is_told_once_until_recognition_works_again() -> None:
     dead = SttUnavailable("scripted", "no route")
     needed()

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from audio.ears import (
+    Ears,
     PartialHeard,
     SilenceReached,
     SpeechDismissed,
@@ -119,6 +120,57 @@ def test_a_candidate_who_asked_for_time_gets_it(seconds: float) -> None:
     (ended,) = notes.of(UtteranceEnded)
     assert ended.text == "It was done. That's it."
     assert notes.at(UtteranceEnded)[0] == pytest.approx(ended.end_ms + seconds * 1000, abs=100)
+
+
+def done(ears: Ears) -> None:
+    assert ears.end_utterance()
+
+
+def nothing_to_end(ears: Ears) -> None:
+    assert not ears.end_utterance()
+
+
+def test_who_says_to_be_done_is_not_waited_for() -> None:
+    answer = spoken(GOODBYE)
+    over_ms = int(800 + ms(answer) + 100)
+    stt = ScriptedSTT(Says("I left because", takes_s=0.2))  # words that would be waited for longest
+    acts = {100: nothing_to_end, over_ms: done, over_ms + 1000: nothing_to_end}
+    notes = listen(stt, room(answer, silence(9000)), acts, policy=POLICY)
+    assert notes.kinds == ["SpeechStarted", "UtteranceEnded"]
+    assert notes.at(UtteranceEnded)[0] == pytest.approx(over_ms + 200, abs=60)
+    assert notes.of(UtteranceEnded)[0].text == "I left because"
+
+
+def test_who_says_to_be_done_in_mid_word_and_talks_on_begins_another_answer() -> None:
+    sound = room(spoken("demo-instruct")[: 16 * 6000], silence(4000))
+    stt = ScriptedSTT(Says("one.", takes_s=0.3), rule=lambda number, pcm: Says("two."))
+    notes = listen(stt, sound, {2500: done}, policy=POLICY)
+    assert notes.of(UtteranceEnded)[0].text == "one."
+    assert notes.at(UtteranceEnded)[0] == pytest.approx(2800, abs=60)
+    assert notes.of(UtteranceEnded)[1].start_ms >= 2700
+    first, second = stt.segments[:2]
+    assert sound.tobytes().find(bytes(first.pcm)) + len(first.pcm) <= sound.tobytes().find(bytes(second.pcm))
+
+
+def test_who_says_to_be_done_without_a_word_has_not_answered() -> None:
+    notes = listen(ScriptedSTT(""), room(spoken(GOODBYE), silence(3000)), {1400: done}, policy=POLICY)
+    assert notes.kinds[:2] == ["SpeechStarted", "SpeechDismissed"]
+    assert notes.at(SpeechDismissed)[0] == pytest.approx(1400, abs=60)
+
+
+def test_who_says_to_be_done_while_recognition_hangs_waits_for_its_deadline_only() -> None:
+    stt = ScriptedSTT(Says("", partials=[(500, "half of it")], gate=asyncio.Event()))
+    sound = room(spoken(GOODBYE), silence(6000))
+    notes = listen(stt, sound, {1900: done}, policy=POLICY, deadline_s=2)
+    assert [event.text for event in notes.of(UtteranceEnded)] == ["half of it"]
+
+
+def test_who_speaks_over_the_agent_and_says_to_be_done_takes_the_floor() -> None:
+    acts = {200: says("Tell me about your work, please."), 1200: done}
+    sound = room(spoken(GOODBYE)[: 16 * 350], silence(3000))
+    notes = listen(ScriptedSTT("Wait, stop."), sound, acts, policy=POLICY)
+    kinds = ["InterruptionSuspected", "InterruptionConfirmed", "UtteranceEnded"]
+    assert notes.kinds == kinds
 
 
 def test_who_goes_on_while_the_words_are_still_coming_is_not_cut() -> None:

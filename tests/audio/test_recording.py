@@ -42,6 +42,43 @@ def test_what_was_cut_off_never_sounded() -> None:
     assert samples(one_track(tracks.take(), INTERVIEWER)) == [9] * 320 + [0] * 480
 
 
+def test_what_waits_while_playback_stands_still_sounds_when_it_goes_on() -> None:
+    tracks = TwoTracks()
+    tracks.sounded(pcm(9, 100), at_ms=0)
+    tracks.heard(pcm(1, 40))
+    tracks.pause(at_ms=40)
+    tracks.sounded(pcm(8, 20), at_ms=None)  # it was on its way
+    tracks.heard(pcm(1, 200))
+    assert samples(one_track(tracks.take(), INTERVIEWER)) == [9] * 640 + [0] * 3200
+    tracks.resume(at_ms=240)
+    tracks.sounded(pcm(7, 20), at_ms=None)
+    tracks.heard(pcm(1, 120))
+    heard = samples(one_track(tracks.take(), INTERVIEWER))
+    assert heard == [9] * 960 + [8] * 320 + [7] * 320 + [0] * 320
+    tracks.resume(at_ms=360)
+    assert not tracks.take()
+
+
+def test_what_was_cut_while_playback_stood_still_never_sounded() -> None:
+    tracks = TwoTracks()
+    tracks.sounded(pcm(9, 100), at_ms=0)
+    tracks.pause(at_ms=40)
+    tracks.cut(at_ms=90)
+    tracks.resume(at_ms=90)
+    tracks.heard(pcm(1, 200))
+    assert samples(one_track(tracks.take(), INTERVIEWER)) == [9] * 640 + [0] * 2560
+
+
+def test_a_clock_that_moves_in_steps_tears_no_word_apart() -> None:
+    tracks = TwoTracks()
+    tracks.heard(pcm(1, 20))
+    tracks.sounded(pcm(9, 50), at_ms=20)
+    for _ in range(4):
+        tracks.heard(pcm(1, 80))
+        tracks.sounded(pcm(9, 50), at_ms=None)
+    assert samples(one_track(tracks.take(), INTERVIEWER)) == [0] * 320 + [9] * 4000 + [0] * 1120
+
+
 def test_late_and_far_too_early_sound_is_left_out() -> None:
     tracks = TwoTracks()
     tracks.heard(pcm(1, 100))

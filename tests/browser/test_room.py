@@ -169,6 +169,8 @@ def test_every_control_works_by_keyboard(browser: WebBrowser) -> None:
         assert not any(one.line.audio[at:]), "muted sound left the page"
         await keys.press("Alt+m")
         await one.line.got("viva.mute", on=False)
+        await keys.press("Alt+d")
+        await one.line.got("input_audio_buffer.commit")
         await keys.press("Alt+p")
         await one.line.got("viva.patience", seconds=10)
         await keys.press("Alt+,")
@@ -178,6 +180,7 @@ def test_every_control_works_by_keyboard(browser: WebBrowser) -> None:
         await keys.press("Alt+t")
         await expect(one.page.get_by_label("Your answer in writing")).to_be_focused()
         await keys.type("In writing.")
+        await one.line.got("viva.typing")
         await keys.press("Enter")
         await one.line.got("viva.text_answer", text="In writing.")
         await one.page.get_by_role("button", name="End", exact=True).focus()
@@ -245,20 +248,36 @@ def test_a_microphone_that_is_pulled_out_can_come_back(browser: WebBrowser) -> N
     visit(browser, act)
 
 
-def test_a_page_that_is_loaded_again_goes_on(browser: WebBrowser) -> None:
+def test_a_page_that_is_loaded_again_goes_on_with_all_that_was_said(browser: WebBrowser) -> None:
+    async def script(line: Line) -> None:
+        await line.ask(2)
+        await line.send("viva.notice", code="no_audio", text="No sound arrives.")
+        number = await line.say("Tell me about it.", 300)
+        await line.played(number, done=True)
+        name = "conversation.item.input_audio_transcription.completed"
+        await line.send(name, item_id="c", transcript="It went well.")
+        await line.send("viva.answer.saved", turn=1, question_id="q2")
+        await wait_for_the_end(line)
+
     async def act(one: Visit) -> None:
         await one.begin()
-        await one.line.hears(100)
+        await expect(one.page.locator("#questions [data-state=now]")).to_have_count(1)
+        await expect(one.page.locator(".line p")).to_have_text(["Tell me about it.", "It went well."])
         one.page.on("dialog", lambda dialog: dialog.accept())
         await one.page.reload()
         await expect(one.page.get_by_role("heading", name="Your interview is still on")).to_be_visible()
         await one.page.get_by_role("button", name="Go on", exact=True).click()
         await expect(one.page.locator("#persona")).to_have_text("Maya")
+        await expect(one.page.locator(".line p")).to_have_text(["Tell me about it.", "It went well."])
+        await expect(one.page.locator("#asked-kicker")).to_contain_text("Question 2 of 4")
+        await expect(one.page.locator("#banner")).to_be_hidden()
+        await one.line.got("viva.resume", token="again_1", last_event="evt_fake_0")
+        await one.line.got("viva.mute", on=False)
         await one.line.hears(500)
         assert len(one.fake.registered) == 1
         await one.end()
 
-    visit(browser, act)
+    visit(browser, act, script)
 
 
 def test_the_goodbye_is_heard_before_the_room_closes(browser: WebBrowser) -> None:

@@ -44,6 +44,7 @@ class ScriptedEars:
         self.fed = bytearray()
         self.agent: str | None = None
         self.patience_s: float | None = None
+        self.speaks = False
         self._events: asyncio.Queue[EarEvent] = asyncio.Queue()
 
     @property
@@ -58,6 +59,9 @@ class ScriptedEars:
 
     def set_patience(self, seconds: float) -> None:
         self.patience_s = seconds
+
+    def end_utterance(self) -> bool:
+        return self.speaks
 
     async def run(self, emit: Callable[[EarEvent], Awaitable[None]]) -> None:
         while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import aiohttp
@@ -89,10 +90,18 @@ def test_bad_messages_are_answered_and_the_interview_goes_on(dsn: str) -> None:
         call = await register(world.http, world.base)
         async with joined(world.http, call) as client:
             await client.update(VIVA)
-            bad = ["{", "[]", '{"type": "nonsense"}', '{"type": "input_audio_buffer.append", "audio": "%"}']
-            for frame in bad:
+            no_base64 = '{"type": "input_audio_buffer.append", "audio": "%"}'
+            rate = {"input": {"format": {"type": "audio/pcm", "rate": 44100}}}
+            wrong_rate = json.dumps({"type": "session.update", "session": {"audio": rate}})
+            for frame, code in (
+                ("{", "invalid_json"),
+                ("[]", "invalid_message"),
+                ('{"type": "nonsense"}', "unknown_type"),
+                (no_base64, "invalid_sound"),
+                (wrong_rate, "format_unknown"),
+            ):
                 await client.ws.send_str(frame)
-                await client.until("error")
+                assert (await client.until("error"))["error"]["code"] == code
             await client.ws.send_bytes(b"\0" * 600_000)
             assert (await client.until("error"))["error"]["code"] == "sound_too_big"
             await client.send("viva.text_answer", text=ANSWER)
@@ -100,6 +109,9 @@ def test_bad_messages_are_answered_and_the_interview_goes_on(dsn: str) -> None:
             await client.until("response.done")
             await client.send("viva.end")
             assert await client.closed() == 1000
+        await world.gone(call.call_id)
+        said = await world.rows("SELECT text FROM mock_interview_utterances WHERE speaker = 'candidate'")
+        assert [row["text"] for row in said] == [ANSWER]
 
     hold(dsn, act, voice=FakeVoice())
 
@@ -195,7 +207,8 @@ def test_after_a_restart_the_call_goes_on_at_the_same_question(dsn: str) -> None
         url = f"{world.base}/v1/realtime?call_id={call.call_id}"
         async with world.http.ws_connect(url) as ws:
             client = RealtimeClient(ws)
-            await client.send("viva.resume", token=kept["token"], last_event=kept["last"])
+            session = {"type": "realtime", "viva": VIVA}
+            await client.send("viva.resume", token=kept["token"], last_event=kept["last"], session=session)
             resumed = await client.until("viva.resumed")
             assert (resumed["complete"], resumed["response_id"]) == (False, None)
             await client.until("viva.session")
@@ -203,6 +216,7 @@ def test_after_a_restart_the_call_goes_on_at_the_same_question(dsn: str) -> None
             assert question["id"] == kept["question"]
             await client.send("viva.text_answer", text="And then we measured it again for a month")
             await client.until("response.done")
+            assert client.sound, "the new server sends sound as was agreed on with the old one"
             await client.send("viva.end")
             assert await client.closed() == 1000
         await world.gone(call.call_id)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -25,6 +25,7 @@ from audio.ears import (
 )
 from audio.pcm import AudioMs
 from audio.pieces import Spoke
+from interview.delivery import SpokenWord
 from interview.events import (
     BargeIn,
     Clause,
@@ -40,6 +41,7 @@ from interview.events import (
 )
 from server.realtime_line import CallInfo, RealtimeLine
 from server.realtime_protocol import RealtimeProtocol
+from server.realtime_turns import TYPING_S, Tap
 from tests.fakes.realtime import ANSWER, FakeSocket, FakeVoice, ScriptedEars, ScriptedMouth, utterance
 from tests.virtual_loop import run
 
@@ -87,13 +89,20 @@ class Scene:
         return reply
 
 
-def play(act: Callable[[Scene], Awaitable[None]], voice: FakeVoice | None = None, **more: Any) -> Scene:
+def play(
+    act: Callable[[Scene], Awaitable[None]],
+    voice: FakeVoice | None = None,
+    *,
+    tap: Tap | None = None,
+    **more: Any,
+) -> Scene:
     """Run ``act`` beside a running line; afterwards the line is ended and has said so."""
     parts = voice or FakeVoice(word_ms=100, paced=True)
 
     async def work() -> Scene:
         info = CallInfo("call_1", lambda: "resume-token", scorecard_url="https://viva.example/s")
-        line = RealtimeLine(info, parts.voice(), protocol=RealtimeProtocol("abc"), **more)
+        made = parts.voice() if tap is None else replace(parts.voice(), tap=lambda *_: tap)
+        line = RealtimeLine(info, made, protocol=RealtimeProtocol("abc"), **more)
         scene = Scene(parts, line)
         running = asyncio.create_task(line.run(scene.post), name="line")
         try:
@@ -428,6 +437,96 @@ def test_reminders_come_while_listening_and_not_while_muted() -> None:
     play(act)
 
 
+def test_who_writes_is_not_reminded_until_they_have_not_written_for_a_while() -> None:
+    async def act(scene: Scene) -> None:
+        await scene.update(viva=VIVA)
+        await scene.send("viva.typing")
+        await asyncio.sleep(TYPING_S - 1)
+        await scene.ears.hears(SilenceReached(24000))
+        assert scene.posted == []
+        await asyncio.sleep(2)
+        await scene.ears.hears(SilenceReached(36000))
+        assert scene.posted == [Silence(TurnId(1))]
+        await scene.send("viva.typing")
+        await scene.send("viva.text_answer", text="Here it is")
+        await scene.line.stop(TurnId(2))
+        assert scene.posted[1:] == [TurnEnded(TurnId(2), "Here it is", 0.0)]
+
+    play(act)
+
+
+def test_a_candidate_who_is_done_says_so() -> None:
+    async def act(scene: Scene) -> None:
+        await scene.send("input_audio_buffer.commit", event_id="too soon")
+        await scene.update(viva=VIVA)
+        await scene.send("input_audio_buffer.commit", event_id="silent")
+        assert [(e["error"]["code"], e["error"]["event_id"]) for e in scene.socket.of("error")] == [
+            ("input_audio_buffer_commit_empty", "too soon"),
+            ("input_audio_buffer_commit_empty", "silent"),
+        ]
+        scene.ears.speaks = True
+        await scene.ears.hears(SpeechStarted(AudioMs(1)))
+        await scene.send("input_audio_buffer.commit", event_id="done")
+        await scene.ears.hears(utterance("I left."))
+        item = scene.socket.of("input_audio_buffer.speech_started")[-1]["item_id"]
+        assert [e["item_id"] for e in scene.socket.of("input_audio_buffer.committed")] == [item]
+        assert [e.turn for e in scene.posted if isinstance(e, TurnEnded)] == [1]
+        await scene.ears.hears(SpeechStarted(AudioMs(1)))
+        await scene.send("input_audio_buffer.commit", event_id="um")
+        await scene.ears.hears(
+            SpeechDismissed(AudioMs(2)), SpeechStarted(AudioMs(3)), SpeechDismissed(AudioMs(4))
+        )
+        assert [e["error"]["event_id"] for e in scene.socket.of("error")][2:] == ["um"]
+
+    play(act)
+
+
+def test_a_recording_pauses_with_the_client_and_hears_no_gaps() -> None:
+    class Kept:
+        def __init__(self) -> None:
+            self.told: list[tuple[str, int | None]] = []
+
+        def heard(self, pcm: bytes) -> None:
+            pass
+
+        def sounded(self, pcm: bytes, at_ms: int | None) -> None:
+            self.told.append(("sounded", at_ms))
+
+        def paused(self, at_ms: int) -> None:
+            self.told.append(("paused", at_ms))
+
+        def resumed(self, at_ms: int) -> None:
+            self.told.append(("resumed", at_ms))
+
+        def cut(self, at_ms: int) -> None:
+            self.told.append(("cut", at_ms))
+
+        def report(self, start_s: float, end_s: float, words: Sequence[SpokenWord]) -> None:
+            return None
+
+    kept = Kept()
+
+    async def act(scene: Scene) -> None:
+        await scene.update(viva=VIVA)
+        speaking = asyncio.create_task(scene.speak(0))
+        await asyncio.sleep(0.35)
+        await scene.line.receive(scene.socket, bytes(32 * 350))
+        await scene.ears.hears(InterruptionSuspected(AudioMs(1)))
+        await asyncio.sleep(0.5)
+        await scene.line.receive(scene.socket, bytes(32 * 500))
+        await scene.ears.hears(InterruptionDismissed(AudioMs(1)))
+        await speaking
+        await scene.ears.hears(InterruptionSuspected(AudioMs(1)), InterruptionConfirmed(AudioMs(1)))
+
+    voice = FakeVoice(word_ms=100, paced=True)
+    play(act, voice, tap=kept)
+    kinds = [kind for kind, _ in kept.told]
+    assert kinds[:7] == ["sounded"] * 4 + ["paused", "resumed", "sounded"]
+    assert [at for kind, at in kept.told if kind == "sounded"] == [0] + [None] * (len(WORDS.split()) - 1)
+    assert [at for kind, at in kept.told if kind in ("paused", "resumed")][:2] == [350, 850]
+    assert kinds[-2:] == ["paused", "cut"]
+
+
 # --- what the client asks ---------------------------------------------------------------------------------
 
 
@@ -584,6 +683,21 @@ def test_how_it_ends(reason: EndReason, code: int, told: bool) -> None:
         scene.line.attach(late)
         assert late.closed is not None
         assert late.closed[0] == (1012 if reason is EndReason.RESTART else 4404)
+
+    play(act)
+
+
+def test_who_ends_the_call_hears_of_it_though_another_connects_meanwhile() -> None:
+    async def act(scene: Scene) -> None:
+        await scene.update(viva=VIVA)
+        await scene.send("viva.end")
+        late = FakeSocket()
+        scene.line.attach(late)
+        assert late.closed is not None
+        assert late.closed[0] == 4404
+        await scene.line.close(EndReason.HUNG_UP)
+        assert scene.socket.of("viva.ended")[0]["reason"] == "hung_up"
+        assert scene.socket.closed == (1000, "the call is over")
 
     play(act)
 

@@ -32,6 +32,17 @@ def test_our_clock_counts_what_can_have_sounded() -> None:
     assert late.played_ms(20.5, reports=False) == 1500
 
 
+def test_what_follows_in_time_has_no_place_of_its_own() -> None:
+    reply = playing((10.0, 1000))
+    assert reply.sent(10.9, 100) is None
+    assert reply.sent(11.1 + LAG_S, 100) is None, "the client's own buffer bridges that"
+    assert reply.sent(12.0 + LAG_S, 100) == 0.0
+    reply.hold(12.25, pauses=True)
+    assert reply.sent(12.5, 100) is None, "it waits where it is, like all before it"
+    reply.release(13.0)
+    assert reply.sent(13.0, 100) is None
+
+
 def test_a_paused_client_stands_still_and_goes_on() -> None:
     reply = playing((10.0, 2000))
     reply.hold(10.5, pauses=True)
@@ -49,7 +60,7 @@ def test_a_client_that_cannot_pause_plays_out_what_it_has() -> None:
     reply.hold(10.5, pauses=False)
     assert [reply.played_ms(at, reports=False) for at in (11.0, 12.0, 20.0)] == [1000, 2000, 2000]
     reply.release(20.0)
-    assert reply.sent(20.0, 500) == 0.0
+    assert reply.sent(20.0, 500) == 0.0, "it has run dry meanwhile"
     reply.out.sent_ms += 500
     assert reply.played_ms(20.25, reports=False) == 2250
 

@@ -18,6 +18,7 @@ from server.realtime_protocol import (
     MAX_SOUND,
     TOO_FAST_MS,
     Cut,
+    Done,
     RealtimeProtocol,
     Received,
     Sound,
@@ -121,7 +122,8 @@ ACCEPTED: list[tuple[str, dict[str, Any], object]] = [
     ("response.create", {}, WantReply("e")),
     ("response.create", {"response": {"instructions": ""}}, WantReply("e")),
     ("input_audio_buffer.append", {"audio": "AAAAAA=="}, Sound(bytes(4))),
-    ("input_audio_buffer.commit", {}, None),
+    ("input_audio_buffer.commit", {}, Done("e")),
+    ("viva.typing", {}, sent.Typing(event_id="e")),
     ("viva.mute", {"on": True}, sent.Mute(on=True, event_id="e")),
     ("viva.speed", {"value": 0.7}, sent.Speed(value=0.7, event_id="e")),
     ("viva.patience", {"seconds": 10}, sent.Patience(seconds=10.0, event_id="e")),
@@ -384,6 +386,17 @@ def test_captions_can_be_hidden() -> None:
     assert protocol.events.partial("item_1", "some words") == []
     kinds = [json.loads(f.data)["type"] for f in protocol.events.answered("item_1", "some words", 2.0, 4000)]
     assert not any("transcription" in kind for kind in kinds)
+
+
+def test_what_was_agreed_on_can_be_said_again_to_a_server_that_was_restarted() -> None:
+    wanted = {"viva": {"binary_audio": True, "rate": 16000, "playback": True}}
+    protocol = RealtimeProtocol()
+    received = receive(protocol, "viva.resume", token="t", session=wanted)
+    assert received.frames == []
+    assert (protocol.session.binary_audio, protocol.session.input.rate) == (True, 16000)
+    protocol.session.begun = True
+    receive(protocol, "viva.resume", token="t", session={"viva": {"binary_audio": False}})
+    assert protocol.session.binary_audio, "a server that remembers goes by what it knows"
 
 
 # --- whatever may come ----------------------------------------------------------------------------------

@@ -109,7 +109,8 @@ function refusal({ code, status, detail }) {
 async function enter(invitation, registered, sound) {
   remember(key, registered);
   step("room");
-  const room = await holdCall({ invitation, registered, sound });
+  const keep = (more) => remember(key, { ...registered, ...more });
+  const room = await holdCall({ invitation, registered, sound, keep });
   forget(key);
   await sound.stop();
   step(null);

@@ -9,6 +9,7 @@ import { Stage } from "./stage.js";
 
 const END_WAIT_MS = 6_000;
 const NOTICE_MS = 12_000;
+const TYPING_MS = 5_000;
 
 /** The line's address on this very server: the one it gave may name a host that only it can see. */
 export function lineUrl(callUrl, here) {
@@ -17,26 +18,30 @@ export function lineUrl(callUrl, here) {
   return `${own.protocol === "https:" ? "wss:" : "ws:"}//${own.host}${given.pathname}${given.search}`;
 }
 
-/** Hold the call; resolves to the room as it was at the end. */
-export function holdCall({ invitation, registered, sound }) {
+/** Hold the call; resolves to the room as it was at the end. `keep` takes what a page that is loaded again needs. */
+export function holdCall({ invitation, registered, sound, keep }) {
   return new Promise((resolve) => {
-    new Call({ invitation, registered, sound, resolve }).begin();
+    new Call({ invitation, registered, sound, keep, resolve }).begin();
   });
 }
 
 class Call {
-  constructor({ invitation, registered, sound, resolve }) {
-    Object.assign(this, { sound, resolve });
+  constructor({ invitation, registered, sound, keep, resolve }) {
+    Object.assign(this, { sound, keep, resolve });
+    this.again = Boolean(registered.resumeToken);
+    this.behind = 0; // events to come that this page's predecessor has seen
+    this.wroteAt = -Infinity;
     this.world = browserWorld();
     this.room = newRoom({ textOnly: !sound.hears, personas: invitation.personas, total: invitation.questions.length });
     this.stage = new Stage({ name: invitation.name, planned: invitation.questions });
     this.link = new Link({
       url: lineUrl(registered.callUrl, location.href), token: registered.accessToken, world: this.world, plays: sound.plays,
+      resumeToken: registered.resumeToken, lastEvent: registered.beforeAll,
       on: (kind, data) => this.fromLine(kind, data),
     });
     this.player = new Player(sound, (message) => this.link.send(message, { keep: message.done === true }));
     this.controls = new Controls({
-      mute: () => this.mute(), type: (text) => this.type(text), longer: () => this.longer(),
+      mute: () => this.mute(), done: () => this.done(), type: (text) => this.type(text), typing: () => this.typing(), longer: () => this.longer(),
       faster: (by) => this.pace(by), end: () => this.end(), stage: this.stage,
     });
     this.agentLevel = 0;
@@ -54,7 +59,7 @@ class Call {
     addEventListener("online", this.online);
     document.addEventListener("visibilitychange", this.shown);
     this.animate();
-    if (!this.sound.hears) this.link.send(wire.mute(true));
+    if (!this.sound.hears || this.again) this.link.send(wire.mute(!this.sound.hears));
     this.apply({ type: "local.microphone", on: this.sound.hears });
     this.link.open();
   }
@@ -74,8 +79,10 @@ class Call {
   fromLine(kind, data) {
     if (kind === "audio") this.player.frame(data);
     else if (kind === "event") {
+      if (this.isPast(data)) return;
       this.player.event(data);
       this.apply(data);
+      if (data.type === "viva.session") this.keep({ resumeToken: data.resume_token, beforeAll: wire.beforeAll(data.event_id) });
       if (data.type === "conversation.item.truncated") this.link.send(wire.retrieve(data.item_id), { keep: false });
     } else if (kind === "up") {
       this.apply({ type: "link.up", ...data });
@@ -89,6 +96,18 @@ class Call {
       this.apply({ type: "link.failed", ...data });
       this.leave();
     } else if (kind === "ended") this.player.whenQuiet(() => this.leave());
+  }
+
+  /** What is told again to a page that was loaded again, and means nothing by now. */
+  isPast(event) {
+    if (event.type === "viva.resumed" && this.again) {
+      this.behind = event.replayed;
+      this.again = false;
+      return false;
+    }
+    const past = this.behind > 0;
+    if (past) this.behind -= 1;
+    return past && event.type === "viva.notice";
   }
 
   fromSound(kind, data) {
@@ -140,7 +159,19 @@ class Call {
     this.apply({ type: "local.mute", on });
   }
 
+  done() {
+    if (!this.room.textOnly && !this.room.muted) this.link.send(wire.done(), { keep: false });
+  }
+
+  typing() {
+    const now = this.world.now();
+    if (now - this.wroteAt < TYPING_MS) return;
+    this.wroteAt = now;
+    this.link.send(wire.typing(), { keep: false });
+  }
+
   type(text) {
+    this.wroteAt = -Infinity;
     if (!this.link.send(wire.typed(text))) {
       this.flash("That was not sent: too much is waiting for the connection.");
       return false;

@@ -2,12 +2,13 @@
 import { $ } from "../lib/dom.js";
 
 export class Controls {
-  constructor({ mute, type, longer, faster, end, stage }) {
+  constructor({ mute, done, type, typing, longer, faster, end, stage }) {
     this.keys = {
-      KeyM: () => $("mute").click(), KeyT: () => $("type").click(), KeyP: () => $("longer").click(),
+      KeyM: () => $("mute").click(), KeyD: () => $("done").click(), KeyT: () => $("type").click(), KeyP: () => $("longer").click(),
       Comma: () => $("slower").click(), Period: () => $("faster").click(),
     };
     $("mute").onclick = mute;
+    $("done").onclick = done;
     $("longer").onclick = longer;
     $("slower").onclick = () => faster(-0.1);
     $("faster").onclick = () => faster(0.1);
@@ -22,6 +23,7 @@ export class Controls {
       if (text && type(text)) $("answer").value = "";
       $("answer").focus();
     };
+    $("answer").oninput = typing;
     $("answer").onkeydown = (event) => {
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
       event.preventDefault();
@@ -45,6 +47,7 @@ export class Controls {
   close() {
     document.removeEventListener("keydown", this.pressed);
     if ($("confirm").open) $("confirm").close();
-    for (const id of ["mute", "longer", "slower", "faster", "type", "end"]) $(id).onclick = null;
+    $("answer").oninput = null;
+    for (const id of ["mute", "done", "longer", "slower", "faster", "type", "end"]) $(id).onclick = null;
   }
 }

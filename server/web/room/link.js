@@ -13,17 +13,18 @@ const GREETED = new Set(["session.updated", "viva.resumed"]);
 const COME_BACK = new Set([4408, 4429]); // of the codes from 4000 on, all others are final
 
 /**
- * `plays`: there is a loudspeaker. `on` takes ("event", event), ("audio", frame), ("up", {resumed}), ("down"), ("failed", {reason}) and ("ended").
+ * `plays`: there is a loudspeaker. `resumeToken`, `lastEvent`: of the page before this one was loaded again.
+ * `on` takes ("event", event), ("audio", frame), ("up", {resumed}), ("down"), ("failed", {reason}) and ("ended").
  * `world` holds what touches the outside: `connect(url, protocols)`, `later(ms, act)` → cancel, `now()` in ms.
  */
 export class Link {
-  constructor({ url, token, on, world, plays = true }) {
+  constructor({ url, token, on, world, plays = true, resumeToken = null, lastEvent = null }) {
     Object.assign(this, { url, token, on, world, plays });
     this.socket = null;
     this.live = false; // the server has answered on this socket
     this.over = false;
-    this.resumeToken = null;
-    this.lastEvent = null;
+    this.resumeToken = resumeToken;
+    this.lastEvent = lastEvent;
     this.tries = 0;
     this.lostAt = null;
     this.words = [];
@@ -55,8 +56,7 @@ export class Link {
 
   greet(socket) {
     if (socket !== this.socket) return;
-    // What was agreed on before holds on for those who resume.
-    const first = this.resumeToken ? resume(this.resumeToken, this.lastEvent) : wish(this.plays);
+    const first = this.resumeToken ? resume(this.resumeToken, this.lastEvent, this.plays) : wish(this.plays);
     socket.send(JSON.stringify(first));
   }
 

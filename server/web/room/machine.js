@@ -21,6 +21,7 @@ export const AGENT = "agent";
 export const YOU = "you";
 const KEPT_LINES = 400;
 const KEPT_CUES = 20;
+const NOTHING_SAID = "No answer has been heard yet. Speak, or type it.";
 
 export function newRoom({ textOnly = false, personas = [], total = 0 } = {}) {
   return {
@@ -81,6 +82,8 @@ const RULES = {
     (typeof overall === "number" ? { ...room, scores: { ...room.scores, [question_id]: overall } } : room),
   "viva.time": (room, { elapsed_s, left_s }) => ({ ...room, time: { elapsed: elapsed_s, left: left_s } }),
   "viva.notice": (room, { code, text }) => ({ ...room, notice: { code, text } }),
+  error: (room, { error }) =>
+    (error?.code === "input_audio_buffer_commit_empty" ? { ...room, notice: { code: error.code, text: NOTHING_SAID } } : room),
   "viva.ended": (room, { reason, scorecard_url }) =>
     ({ ...room, floor: "waiting", held: false, ended: { reason, scorecardUrl: scorecard_url ?? null } }),
   "viva.reply": (room, { response_id, number }) => ({ ...room, replies: { ...room.replies, [number]: response_id } }),

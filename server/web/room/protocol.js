@@ -4,15 +4,20 @@ export const RATE = 16000;
 const HEADER = 8; // reply number and millisecond offset, both uint32 little endian
 
 /** What we can do. Without a loudspeaker (`plays` false) the server keeps the time of its speech itself. */
-export const wish = (plays) => ({
-  type: "session.update",
-  session: { type: "realtime", viva: { binary_audio: true, rate: RATE, playback: plays } },
-});
-export const resume = (token, lastEvent) => ({ type: "viva.resume", token, last_event: lastEvent });
+const session = (plays) => ({ type: "realtime", viva: { binary_audio: true, rate: RATE, playback: plays } });
+export const wish = (plays) => ({ type: "session.update", session: session(plays) });
+/** A server that was restarted does not remember what we can do; one that was not goes by what it knows. */
+export const resume = (token, lastEvent, plays) => ({ type: "viva.resume", token, last_event: lastEvent, session: session(plays) });
+/** The id before the first event of the server that made `eventId`: asks for all that is kept. */
+export const beforeAll = (eventId) => eventId.replace(/_\d+$/, "_0");
 export const playback = (responseId, playedMs, done) => ({
   type: "viva.playback", response_id: responseId, played_ms: Math.max(0, Math.round(playedMs)), done,
 });
 export const typed = (text) => ({ type: "viva.text_answer", text });
+/** The candidate writes: no reminder, please. */
+export const typing = () => ({ type: "viva.typing" });
+/** The candidate says that the spoken answer is over. */
+export const done = () => ({ type: "input_audio_buffer.commit" });
 export const mute = (on) => ({ type: "viva.mute", on });
 export const speed = (value) => ({ type: "viva.speed", value });
 export const patience = (seconds) => ({ type: "viva.patience", seconds });

@@ -146,7 +146,8 @@ export class Stage {
   }
 
   drawControls(room) {
-    $("mute").hidden = room.textOnly;
+    $("mute").hidden = $("done").hidden = room.textOnly;
+    $("done").disabled = room.muted;
     $("mute").setAttribute("aria-pressed", String(room.muted));
     write($("mute").querySelector("span"), room.muted ? "Muted" : "Mute");
     $("longer").setAttribute("aria-pressed", String(room.patience > 0));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Link } from "../../../server/web/room/link.js";
-import { playback, readEvent, readFrame, typed } from "../../../server/web/room/protocol.js";
+import { beforeAll, playback, readEvent, readFrame, typed } from "../../../server/web/room/protocol.js";
 
 /** A network whose time stands still until it is told to move. */
 class World {
@@ -79,12 +79,22 @@ test("a cut line comes back with what was said meanwhile", () => {
   world.pass(0);
   world.accept();
   const { sent } = world.socket;
-  assert.deepEqual(sent[0], { type: "viva.resume", token: "r1", last_event: "e3" });
+  const { session } = world.sockets[0].sent[0]; // a server that was restarted knows nothing of it
+  assert.deepEqual(sent[0], { type: "viva.resume", token: "r1", last_event: "e3", session });
   assert.deepEqual(sent[1], { type: "viva.text_answer", text: "I stayed" });
   const frames = sent.slice(2);
   assert.equal(frames.length, 150);
   assert.equal(new Uint8Array(frames[0])[0], 50);
   assert.deepEqual(told.filter(([kind]) => kind === "up").map(([, data]) => data.resumed), [false, true]);
+});
+
+test("a page that was loaded again asks for all that is kept", () => {
+  const world = new World();
+  const kept = { resumeToken: "r7", lastEvent: beforeAll("evt_5f31c2_118") };
+  new Link({ url: "ws://x", token: "t", on: () => {}, world, ...kept }).open();
+  world.accept();
+  const [{ type, token, last_event }] = world.socket.sent;
+  assert.deepEqual([type, token, last_event], ["viva.resume", "r7", "evt_5f31c2_0"]);
 });
 
 test("it keeps trying with growing pauses, then says so", () => {

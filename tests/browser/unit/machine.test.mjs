@@ -36,6 +36,12 @@ test("an interrupted line keeps what was heard, and says that it was cut", () =>
   assert.equal(floorText(cut), "Your turn: take your time");
 });
 
+test("who says to be done before having spoken is told so", () => {
+  const room = play([UP, { type: "error", error: { code: "input_audio_buffer_commit_empty", message: "m" } }]);
+  assert.equal(room.notice.text, "No answer has been heard yet. Speak, or type it.");
+  assert.equal(play([UP, { type: "error", error: { code: "invalid_json", message: "m" } }]).notice, null);
+});
+
 test("a cough: the pause is over and the line goes on", () => {
   const room = play([UP, { type: "viva.floor", state: "speaking" }, { type: "viva.pause" }, { type: "viva.resume_audio" }]);
   assert.equal(floorText(room), "Maya is speaking");
