@@ -20,7 +20,7 @@ from interview.evaluation import AnswerCase, Evaluation, Feedback, Verdict
 from interview.flow import Progress, Stage
 from interview.model import SessionStatus
 from interview.rubric import Confidence, Dimension
-from interview.threads import Given, Thread, locate
+from interview.threads import Given, Place, Thread, locate
 from server.analytics import NO_JUDGE, AnalyticsService, given_of, settled, state_of, threads_of
 from server.logs import safe_call_id
 from server.provider_record import details_of, ending_of, heard_in
@@ -108,7 +108,7 @@ class Aftermath:
                     await self.results.save_evaluation(call_id, key, "", _unjudged(), {})
                     await self._follow_on(call_id)
                 raise patient(trouble) from None
-            places = {v.dimension: [locate(thread, quote) for quote in v.quotes] for v in evaluation.verdicts}
+            places = _places(thread, evaluation)
             await self.results.save_evaluation(call_id, key, thread.digest, evaluation, places)
         coached = record.feedback.get(key)
         if coached is None or coached.digest != thread.digest:
@@ -192,9 +192,22 @@ class Aftermath:
         if is_whole(ours, heard):
             timed = [given for given in with_times(ours, heard) if given.words]
             await self.runs.add_times(call_id, [_stored(given) for given in timed])
+            if timed:
+                await self._place_quotes(call_id)
         else:
             await self._rewrite(call_id, align(record.stored.session.questions, heard))
         await self.runs.end(call_id, ending, (), details=details_of(call))
+
+    async def _place_quotes(self, call_id: str) -> None:
+        """Answers that were scored before their times were known get the seconds of their quotes."""
+        record = await self.runs.record(call_id)
+        for thread in threads_of(record):
+            known = record.evaluations.get(thread.question.id)
+            if known is not None and known.digest == thread.digest:
+                places = _places(thread, known.evaluation)
+                await self.results.save_places(
+                    call_id, thread.question.id, known.digest, known.evaluation, places
+                )
 
     async def _rewrite(self, call_id: str, aligned: Aligned) -> None:
         if aligned.strays:
@@ -273,6 +286,11 @@ def _unjudged() -> Evaluation:
         NO_JUDGE,
         Confidence.LOW,
     )
+
+
+def _places(thread: Thread, evaluation: Evaluation) -> dict[Dimension, list[Place | None]]:
+    """Where each quote lies, in the order of the verdict's quotes."""
+    return {v.dimension: [locate(thread, quote) for quote in v.quotes] for v in evaluation.verdicts}
 
 
 def _stored(given: Given) -> StoredAnswer:

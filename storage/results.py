@@ -56,6 +56,14 @@ SET score = excluded.score, reason = excluded.reason, rationale = excluded.ratio
     provenance = excluded.provenance, created_at = now()
 """
 
+_PLACED: Final = """
+UPDATE mock_interview_scores s SET evidence = x.evidence
+FROM jsonb_to_recordset($4::jsonb) AS x(dimension text, evidence jsonb)
+WHERE s.call_id = $1 AND s.question_id = $2 AND s.dimension = x.dimension AND EXISTS (
+    SELECT FROM mock_interview_evaluations e
+    WHERE e.call_id = $1 AND e.question_id = $2 AND e.digest = $3)
+"""
+
 _COACHED: Final = f"""
 INSERT INTO mock_interview_feedback AS f (call_id, {FEEDBACK_COLUMNS})
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -140,6 +148,28 @@ class PostgresResults:
             await save_scores(db, call_id, question_id, evaluation, places)
             await tell_scored(db, ScoreNews(call_id, question_id, evaluation.overall))
         return True
+
+    async def save_places(
+        self,
+        call_id: str,
+        question_id: str,
+        digest: str,
+        evaluation: Evaluation,
+        places: Mapping[Dimension, Sequence[Place | None]],
+    ) -> None:
+        """Put times that became known later into the quotes of stored scores; nothing else changes."""
+        rows = [
+            {
+                "dimension": verdict.dimension,
+                "evidence": [
+                    _evidence(quote, place)
+                    for quote, place in zip(verdict.quotes, places.get(verdict.dimension, ()), strict=True)
+                ],
+            }
+            for verdict in evaluation.verdicts
+        ]
+        async with self._transaction() as db:
+            await db.execute(_PLACED, call_id, question_id, digest, rows)
 
     async def save_feedback(self, call_id: str, question_id: str, digest: str, feedback: Feedback) -> bool:
         """False when there is feedback on these words already."""

@@ -221,7 +221,13 @@ def test_the_nine_phases_end_in_a_scorecard_whose_quotes_were_said(tmp_path: Pat
         for quote in cited:
             assert said[quote["turn"]][quote["start"] : quote["end"]] == quote["text"]
             assert quote["text"] in heard
-        assert any(quote["startS"] is not None for quote in cited), "the record's word times are used"
+        assert all(quote["startS"] < quote["endS"] for quote in cited), "the record's word times are used"
+        stored = [
+            e for score in (await there.get(f"{ROOT}/{session_id}"))[1]["scores"] for e in score["evidence"]
+        ]
+        assert sorted((e["text"], e["startS"]) for e in stored) == sorted(
+            (q["text"], q["startS"]) for q in cited
+        )
         for one in card["questions"]:
             assert one["status"] == "scored", [(q["id"], q["status"]) for q in card["questions"]]
             assert [part["dimension"] for part in one["dimensions"]] == [
