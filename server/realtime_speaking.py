@@ -175,13 +175,14 @@ class Speaking:
         return reply
 
     async def _handed(self, given: Given, handed: list[str]) -> AsyncGenerator[Clause, None]:
-        """The clauses as the mouth takes them."""
-        while (clause := await given.get()) is not None:
-            if isinstance(clause, Exception):
-                raise clause
+        """The clauses as the mouth takes them; what ends them ends whoever takes them after it, too."""
+        while isinstance(clause := await given.get(), Clause):
             self.show_persona(clause.persona)
             handed.append(clause.text)
             yield clause
+        given.put_nowait(clause)  # a voice that fails has often read on to the end
+        if clause is not None:
+            raise clause
 
     async def _show_instead(self, reply: Playback, given: Given, handed: list[str]) -> None:
         """The rest of the reply as words alone: an interview without its voice is better than none."""
