@@ -18,7 +18,7 @@ from server.settings import Settings
 from tests.browser.harness import WebBrowser
 from tests.browser.test_access import look
 from tests.fakes.aftermath import SAID, After, Coach
-from tests.server.test_scorecard import Stricter, with_reviews
+from tests.fakes.reviews import Stricter, with_reviews
 
 pytestmark = [pytest.mark.browser, pytest.mark.postgres, pytest.mark.timeout(240)]
 

@@ -11,50 +11,16 @@ import pytest
 from agents.evaluator import EvaluatorAgent
 from agents.llm import LlmUnavailable
 from agents.llm_offline import OfflineLLM
-from interview.evaluation import AnswerCase, Evaluation
-from interview.rubric import Dimension, parse_rubrics
-from server.reviews import ReviewService
+from interview.rubric import Dimension
 from storage.job_runner import Job
-from storage.question_files import read_rubric_file
-from storage.reviews import PostgresReviews
-from tests.fakes.aftermath import SAID, After, Judge
+from tests.fakes.aftermath import SAID, After
 from tests.fakes.rest import ROOT, Rest
+from tests.fakes.reviews import RUBRICS, Stricter, with_reviews
 from tests.server.test_get_call import SECRET, analysed, at_app, token
 
 pytestmark = pytest.mark.postgres
 
 CARD = f"{ROOT}/s1/scorecard"
-RUBRICS = parse_rubrics(read_rubric_file())
-
-
-class Stricter(Judge):
-    """A judge who finds twenty points less than the first."""
-
-    async def evaluate(self, case: AnswerCase, names: Any = ()) -> Evaluation:
-        found = await super().evaluate(case, names)
-        lower = tuple(
-            type(v)(v.dimension, (v.value or 0) - 20, rationale="Less.", quotes=v.quotes)
-            for v in found.verdicts
-        )
-        return Evaluation(lower, (found.overall or 0) - 20, provenance={"samples": 5, "models": ["fake"]})
-
-
-def with_reviews(after: After, second: Judge | None = None) -> ReviewService:
-    """What a worker does about reviews, with judges that do as they are told."""
-    aftermath = after.aftermath
-    reviews = ReviewService(
-        aftermath.runs,
-        aftermath.results,
-        PostgresReviews(after.pool),
-        aftermath.analytics,
-        after.judge,
-        second or Stricter(),
-        after.coach,
-        RUBRICS,
-        lambda: after.now,
-    )
-    after.aftermath = replace(aftermath, also=reviews.handlers())
-    return reviews
 
 
 async def card(rest: Rest, query: str = "", **headers: str) -> dict[str, Any]:
