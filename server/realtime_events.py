@@ -10,6 +10,7 @@ import base64
 import secrets
 import struct
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -138,25 +139,29 @@ class RealtimeEvents:
         ]
         content = {"type": "input_audio", "transcript": text if self.session.captions else None}
         added, done = self._add(item_id, "user", content)
-        frames.append(added)
+        frames.append(added())
         if self.session.captions:
             usage = {"type": "duration", "seconds": round(max(seconds, 0.0), 3)}
             frames.append(self._caption("completed", item_id, transcript=text, usage=usage))
-        return [*frames, done]
+        return [*frames, done()]
 
     def _caption(self, kind: str, item_id: str, **fields: Any) -> Frame:
         name = f"conversation.item.input_audio_transcription.{kind}"
         return self.event(name, item_id=item_id, content_index=0, **fields)
 
     def typed(self, item_id: str, text: str) -> list[Frame]:
-        return list(self._add(item_id, "user", {"type": "input_text", "text": text}))
+        added, done = self._add(item_id, "user", {"type": "input_text", "text": text})
+        return [added(), done()]
 
-    def _add(self, item_id: str, role: str, content: dict[str, Any]) -> tuple[Frame, Frame]:
+    def _add(
+        self, item_id: str, role: str, content: dict[str, Any]
+    ) -> tuple[Callable[[], Frame], Callable[[], Frame]]:
+        """Added and done, each to be made in its turn: ids rise in the order in which events are sent."""
         previous = self._last_item
         item = self._put(item_id, role, [content], "completed")
         return (
-            self.event("conversation.item.added", previous_item_id=previous, item=item),
-            self.event("conversation.item.done", previous_item_id=previous, item=item),
+            lambda: self.event("conversation.item.added", previous_item_id=previous, item=item),
+            lambda: self.event("conversation.item.done", previous_item_id=previous, item=item),
         )
 
     def _put(self, item_id: str, role: str, content: list[dict[str, Any]], status: str) -> dict[str, Any]:
