@@ -61,7 +61,29 @@ def _parser() -> argparse.ArgumentParser:
     retell.add_argument("--interactive", action="store_true", help="type the answers yourself")
     retell.add_argument("--json", action="store_true", help="print the summary as JSON")
     retell.set_defaults(run=_simulate_retell)
+    _add_candidate(kinds.add_parser("candidate", help="play a candidate, by voice, against a running server"))
     return parser
+
+
+def _add_candidate(candidate: argparse.ArgumentParser) -> None:
+    candidate.add_argument("--url", required=True, help="e.g. http://127.0.0.1:8080")
+    candidate.add_argument("--session", help="id of an interview to hold; else a new one is made")
+    candidate.add_argument("--minutes", type=int, default=5, help="length of a new interview (default: 5)")
+    candidate.add_argument("--script", type=Path, metavar="FILE", help="JSON lines: see docs/simulating.md")
+    candidate.add_argument("--barge-in", action="store_true", help="talk over every third reply")
+    candidate.add_argument("--mumble", action="store_true", help="mumble now and then")
+    candidate.add_argument("--drop", action="store_true", help="lose the connection once")
+    candidate.add_argument("--speed", type=_speed, default=1.0, help="answer faster than real time, up to 4")
+    candidate.add_argument("--out", type=Path, metavar="WAV", help="keep what was said and heard")
+    candidate.add_argument("--json", action="store_true", help="print the summary as JSON")
+    candidate.set_defaults(run=_simulate_candidate)
+
+
+def _speed(text: str) -> float:
+    number = float(text)
+    if not 1.0 <= number <= 4.0:
+        raise argparse.ArgumentTypeError("must be 1 to 4")
+    return number
 
 
 def _add_models(models: argparse.ArgumentParser) -> None:
@@ -257,6 +279,25 @@ def _simulate_retell(arguments: argparse.Namespace) -> int:
             interactive=arguments.interactive,
             json_out=arguments.json,
             metadata={"session_id": arguments.session} if arguments.session else None,
+        )
+    )
+
+
+def _simulate_candidate(arguments: argparse.Namespace) -> int:
+    from server.simulate.candidate import simulate_candidate
+
+    return _run(
+        simulate_candidate(
+            arguments.url,
+            session_id=arguments.session,
+            minutes=arguments.minutes,
+            script=arguments.script,
+            barge_in=arguments.barge_in,
+            mumble=arguments.mumble,
+            drop=arguments.drop,
+            speed=arguments.speed,
+            out=arguments.out,
+            json_out=arguments.json,
         )
     )
 
