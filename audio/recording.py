@@ -54,12 +54,13 @@ class TwoTracks:
         """The interviewer's sound, 16 kHz, from ``at_ms`` of the call's clock on; replaces what was there.
 
         None: right behind the last. The microphone's clock moves in steps, which must not tear words apart.
-        What lies before the clock's written part is late and dropped; what lies too far ahead as well.
+        Of the rest, what lies before the clock's written part is late and dropped; too far ahead as well.
         """
         if self._paused is not None:
             self._paused += pcm
             return
-        place = self._next if at_ms is None else bytes_of(at_ms - self.base_ms, EAR_RATE)
+        follows = max(self._next, self._taken)  # late is better than lost
+        place = follows if at_ms is None else bytes_of(at_ms - self.base_ms, EAR_RATE)
         self._next = place + len(pcm)
         start = place - self._taken
         if start < 0:

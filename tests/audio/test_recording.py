@@ -79,6 +79,16 @@ def test_a_clock_that_moves_in_steps_tears_no_word_apart() -> None:
     assert samples(one_track(tracks.take(), INTERVIEWER)) == [0] * 320 + [9] * 4000 + [0] * 1120
 
 
+def test_what_follows_too_late_is_late_and_not_lost() -> None:
+    tracks = TwoTracks()
+    tracks.sounded(pcm(9, 50), at_ms=0)
+    tracks.heard(pcm(1, 60))
+    tracks.take()
+    tracks.sounded(pcm(8, 50), at_ms=None)
+    tracks.heard(pcm(1, 50))
+    assert samples(one_track(tracks.take(), INTERVIEWER)) == [8] * 800
+
+
 def test_late_and_far_too_early_sound_is_left_out() -> None:
     tracks = TwoTracks()
     tracks.heard(pcm(1, 100))

@@ -167,6 +167,9 @@ def interviewed(
                 "duration": 5,
                 "questions": [{"question": "How do you find out why a service is slow?"}],
             }
+            # An interviewer who does not probe: each question is asked and answered once.
+            calm = '{"rapport": 5, "exploration": 1, "empathy": 5, "speed": 5}'
+            await viva.pool.execute("UPDATE agent_interviewers SET sliders = $1::text::jsonb", calm)
             root = f"http://127.0.0.1:{viva.port}/v1/candidates/mock-ai-interview"
             async with aiohttp.ClientSession() as http, http.post(root, json=wishes) as made:
                 link = (await made.json())["callId"]
@@ -193,6 +196,34 @@ def shared(said: str, captions: list[str]) -> float:
     return len(words & set(re.findall(r"[a-z']+", " ".join(captions).lower()))) / len(words)
 
 
+def loudness(sound: Samples) -> float:
+    """Of its speech, in decibels of full scale."""
+    power = (sound[: len(sound) // 160 * 160].reshape(-1, 160) ** 2).mean(1)
+    return float(10 * np.log10(power[power > 10**-4.5].mean()))
+
+
+def torn(sound: Samples) -> int:
+    """How often sound is interrupted by digital silence of a millisecond to a tenth of a second."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], sound == 0, [False]])))
+    count = 0
+    for start, end in zip(edges[::2], edges[1::2], strict=True):
+        around = (sound[max(start - 80, 0) : start], sound[end : end + 80])
+        loud = all(len(side) == 80 and np.sqrt((side**2).mean()) > 0.02 for side in around)
+        count += loud and 16 <= end - start <= 1600
+    return count
+
+
+async def words_are_where_they_sound(one: Candidate, candidate: Samples) -> None:
+    """An answer's first and last word begin and end where its sound does, within a fifth of a second."""
+    for row in await one.rows("SELECT words FROM mock_interview_answers"):
+        words = row["words"] if isinstance(row["words"], list) else json.loads(row["words"])
+        start, end = words[0]["start_s"], words[-1]["end_s"]
+        around = candidate[int((start - 1) * RATE) : int((end + 1) * RATE)]
+        loud = np.flatnonzero(np.abs(around) > 0.01) / RATE + start - 1
+        assert loud[0] == pytest.approx(start, abs=0.2)
+        assert loud[-1] == pytest.approx(end, abs=0.2)
+
+
 def test_a_whole_interview_by_voice(
     browser: WebBrowser, dsn: str, answers: list[str], tmp_path: Path
 ) -> None:
@@ -202,7 +233,8 @@ def test_a_whole_interview_by_voice(
             await one.page.get_by_role("button", name="Faster").click()
         while await one.my_turn():
             assert turns < 8, "the interview does not come to an end"
-            await one.say(min(turns, len(ANSWERS) - 1))
+            await one.say(0 if turns == 0 else -1)
+            await one.page.keyboard.press("Alt+d")
             turns += 1
         await expect(one.page.get_by_role("heading", name="That was your interview.")).to_be_visible()
         assert turns >= 3
@@ -215,9 +247,14 @@ def test_a_whole_interview_by_voice(
         assert response == {"is_ended": True, "transport": "realtime"}
         assert len(await one.rows("SELECT 1 FROM mock_interview_answers")) >= 2
         said, _ = soundfile.read(io.BytesIO(base64.b64decode(answers[0])))
-        assert likeness(said, await one.recorded("candidate")) > 0.8
-        interviewer = await one.recorded("interviewer")
+        candidate, interviewer = await one.recorded("candidate"), await one.recorded("interviewer")
+        assert len(candidate) == len(interviewer)
+        assert likeness(said, candidate) > 0.8
         assert np.count_nonzero(np.abs(interviewer) > 0.02) / RATE > 3
+        assert np.abs(interviewer).max() < 0.9
+        assert loudness(interviewer) == pytest.approx(-20, abs=1.5)
+        assert torn(interviewer) < 3, "a machine that stalls may tear a word, the clock of the sound must not"
+        await words_are_where_they_sound(one, candidate)
 
     interviewed(browser, dsn, answers, tmp_path, act)
 
@@ -253,9 +290,8 @@ def test_an_interview_in_writing(browser: WebBrowser, dsn: str, answers: list[st
         assert await one.my_turn()
         await one.page.get_by_label("Your answer in writing").fill(ANSWERS[0])
         await one.page.keyboard.press("Enter")
-        assert await one.my_turn()
+        await expect(one.page.locator(".line[data-who=agent]")).to_have_count(2)
         assert await one.captions("you") == [ANSWERS[0]]
-        assert len(await one.captions("agent")) == 2
         await expect(one.page.locator("#questions [data-state=saved]")).to_have_count(1)
 
     interviewed(browser, dsn, answers, tmp_path, act, voice=False)
