@@ -35,8 +35,7 @@ def test_a_spoken_interview_ends_in_a_scorecard_that_can_be_heard(
             turns += 1
         async with working(dsn, by_rule):
             await page.get_by_role("link", name="See my scorecard").click()
-            await expect(page.locator("#progress")).to_be_hidden(timeout=60_000)
-        await expect(page.locator("[data-view=card]")).to_be_visible()
+            await expect(page.locator("#headline")).to_contain_text("You scored", timeout=60_000)
         base = f"http://127.0.0.1:{one.viva.port}"
         (run,) = await one.rows("SELECT session_id FROM mock_interview_responses")
         async with aiohttp.ClientSession() as http:
@@ -57,8 +56,10 @@ def test_a_spoken_interview_ends_in_a_scorecard_that_can_be_heard(
                 async with http.get(base + quote["url"]) as got:
                     samples, rate = soundfile.read(io.BytesIO(await got.read()))
                 assert len(samples) / rate == pytest.approx(quote["endS"] - quote["startS"] + 0.6, abs=0.25)
+        # What the sound does not support has a reason instead; a demonstration recogniser may give no words.
+        assert all((one["value"] is None) == bool(one["reason"]) for one in card["delivery"])
         measured = {one["name"] for one in card["delivery"] if one["value"] is not None}
-        assert {"pace", "pauses_long", "answer_length"} <= measured
+        assert {"pauses_long", "speech_share", "answer_length"} <= measured
         quote_button = page.locator(".quote").first
         await quote_button.click()
         await expect(page.locator("#sound")).to_have_js_property("ended", True, timeout=60_000)
