@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
 
 from agents import lines
@@ -26,7 +27,6 @@ from interview.model import Sliders, Wishes
 from interview.personas import PERSONAS
 from interview.reading import UNINTELLIGIBLE, words_of
 
-_NO_TAGS: Final = str.maketrans("<>", "  ")
 HISTORY: Final = 12
 """Utterances the model is shown; the directive carries what matters of the rest."""
 MAX_UTTERANCE: Final = 4000
@@ -270,7 +270,8 @@ async def _next(stream: AsyncGenerator[str, None]) -> str:
 def _messages(reply: Reply) -> tuple[Message, ...]:
     """The last utterances as alternating messages; the candidate's words stand between markers."""
     out: list[Message] = []
-    for said in [s for s in reply.history if s.text][-HISTORY:]:
+    last = list(islice((said for said in reversed(reply.history) if said.text), HISTORY))
+    for said in reversed(last):
         text = said.text[:MAX_UTTERANCE]
         if said.speaker is Speaker.INTERVIEWER:
             out.append(Message("assistant", text))
@@ -283,7 +284,7 @@ def _messages(reply: Reply) -> tuple[Message, ...]:
 
 def _marked(text: str) -> str:
     """The candidate's words between markers that nothing in them can close."""
-    return f"<candidate>{text.translate(_NO_TAGS)}</candidate>"
+    return f"<candidate>{text.replace('<', ' ').replace('>', ' ')}</candidate>"
 
 
 def _angle(reply: Reply, settled: Settled) -> str:

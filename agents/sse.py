@@ -63,7 +63,7 @@ class SseParser:
             if not chunk:
                 return
         self._after_cr = chunk.endswith(b"\r")
-        first, *rest = _EOL.split(chunk)
+        first, *rest = _EOL.split(chunk) if b"\r" in chunk else chunk.split(b"\n")
         *lines, self._tail = [self._tail + first, *rest]
         for line in lines:
             event = self._line(line)

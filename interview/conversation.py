@@ -6,7 +6,7 @@ so that a scribe can store it at its own pace: what waits is bounded by the leng
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -15,7 +15,7 @@ from interview.delivery import Spoken
 from interview.events import Prompting, Speaker, TurnId, Utterance
 from interview.flow import Directive, Progress, Settled, Stage, Step, commit, decide
 from interview.model import Question, QuestionType, Wishes
-from interview.reading import word_spans, words_of
+from interview.reading import first_words, word_spans, words_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,8 @@ class Conversation:
         self.progress = progress or Progress()
         self._said: dict[tuple[TurnId, Speaker], Said] = {(s.turn, s.speaker): s for s in said}
         self._order = sorted(self._said, key=_place)
-        self._in_order: tuple[Said, ...] | None = None
+        self._in_order = tuple(self._said[key] for key in self._order)
+        self._items: list[tuple[int, str]] = []
         self._matched: list[tuple[str, TurnId, bool]] = []
         self._replies: dict[TurnId, _Reply] = {}
         self._question_id = next((s.question_id for s in reversed(said) if s.question_id), None)
@@ -110,8 +111,6 @@ class Conversation:
     @property
     def said(self) -> tuple[Said, ...]:
         """In the order of the call: in a turn the candidate speaks before the reply."""
-        if self._in_order is None:
-            self._in_order = tuple(self._said[key] for key in self._order)
         return self._in_order
 
     @property
@@ -198,15 +197,17 @@ class Conversation:
         old = self._said.get(key)
         if old and old.text == text and spoken in (None, old.spoken):
             return
-        self._in_order = None
+        place = bisect_left(self._order, _place(key), key=_place)
         if not text:
             if self._said.pop(key, None):
-                self._order.remove(key)
+                del self._order[place]
+                self._in_order = self._in_order[:place] + self._in_order[place + 1 :]
                 self._changed.discard(key)
                 self._removed.add(key)
             return
         if speaker is Speaker.CANDIDATE:
             self._absorb_repeated(turn, text)
+            place = bisect_left(self._order, _place(key), key=_place)
         persona = question = None
         if old:
             persona, question = old.persona, old.question_id
@@ -216,11 +217,11 @@ class Conversation:
             question = self._question_id
             reply = self._replies.get(turn)
             persona = reply.settled.asked.persona if reply and reply.settled.asked else self.persona
+        said = Said(turn, speaker, text, persona, question, spoken or (old.spoken if old else None))
         if old is None:
-            insort(self._order, key, key=_place)
-        self._said[key] = Said(
-            turn, speaker, text, persona, question, spoken or (old.spoken if old else None)
-        )
+            self._order.insert(place, key)
+        self._in_order = (*self._in_order[:place], said, *self._in_order[place + bool(old) :])
+        self._said[key] = said
         self._changed.add(key)
         self._removed.discard(key)
         if speaker is Speaker.INTERVIEWER and question in self._follow_ups:
@@ -252,18 +253,36 @@ class Conversation:
         after the last item is unheard so far; an item that is none of ours proves nothing. Items that
         have not changed since the last time are not matched again, so that a long call costs no more.
         """
-        self._heard = tuple(utterances)
-        items = _interviewer_items(utterances)
-        same = 0
-        while same < len(self._matched) and same < len(items) and self._matched[same][0] == items[same]:
+        same = self._take_items(tuple(utterances))
+        items, matched = self._items, self._matched
+        while same < len(matched) and same < len(items) and matched[same][0] == items[same][1]:
             same += 1
         del self._matched[same:]
         last = self._matched[-1][1] if self._matched else TurnId(-1)
-        for item in items[same:]:
+        for _, item in items[same:]:
             last, unsure = self._match(item, last)
             self._matched.append((item, last, unsure))
         unsure = self._matched[-1][2] if self._matched else not utterances
         return set() if unsure else {s.turn for s in self._ours_after(last)}
+
+    def _take_items(self, utterances: tuple[Utterance, ...]) -> int:
+        """Bring the interviewer's items up to date, neighbours joined; how many are as they were."""
+        same = _common(self._heard or (), utterances)
+        while same and utterances[same - 1].speaker is Speaker.INTERVIEWER:
+            same -= 1  # it may be longer now by what follows it
+        while self._items and self._items[-1][0] >= same:
+            self._items.pop()
+        kept, self._heard = len(self._items), utterances
+        before: Speaker | None = None
+        for place, utterance in enumerate(utterances[same:], same):
+            if utterance.speaker is Speaker.INTERVIEWER:
+                if before is Speaker.INTERVIEWER:
+                    start, text = self._items[-1]
+                    self._items[-1] = start, f"{text} {utterance.text}"
+                else:
+                    self._items.append((place, utterance.text))
+            before = utterance.speaker
+        return min(kept, len(self._matched))
 
     def _ours_after(self, turn: TurnId) -> list[Said]:
         start = bisect_right(self._order, (turn, 1), key=_place)
@@ -342,18 +361,13 @@ def _place(key: tuple[TurnId, Speaker]) -> tuple[TurnId, int]:
     return key[0], int(key[1] is Speaker.INTERVIEWER)
 
 
-def _interviewer_items(utterances: Sequence[Utterance]) -> list[str]:
-    """The interviewer's items, those that follow one another joined."""
-    items: list[str] = []
-    before: Speaker | None = None
-    for utterance in utterances:
-        if utterance.speaker is Speaker.INTERVIEWER:
-            if before is Speaker.INTERVIEWER:
-                items[-1] = f"{items[-1]} {utterance.text}"
-            else:
-                items.append(utterance.text)
-        before = utterance.speaker
-    return items
+def _common(before: tuple[Utterance, ...], now: tuple[Utterance, ...]) -> int:
+    """How many utterances are the same from the start on."""
+    size = min(len(before), len(now))
+    for grown in (size, size - 1):  # as a rule only the last one has changed
+        if grown > 0 and before[:grown] == now[:grown]:
+            return grown
+    return next((n for n, (old, new) in enumerate(zip(before, now, strict=False)) if old != new), size)
 
 
 def _split_after(text: str, count: int) -> tuple[str, str]:
@@ -363,9 +377,8 @@ def _split_after(text: str, count: int) -> tuple[str, str]:
 
 
 def _begins(text: str, heard: str) -> bool:
-    mine, theirs = [w.lower() for w in words_of(text)], [w.lower() for w in words_of(heard)]
-    head = min(len(theirs), 6)
-    return bool(theirs) and mine[:head] == theirs[:head]
+    theirs = first_words(heard, 6)
+    return bool(theirs) and first_words(text, len(theirs)) == theirs
 
 
 def _holds_start(heard: str, question: str) -> bool:
@@ -373,5 +386,5 @@ def _holds_start(heard: str, question: str) -> bool:
     if question in heard:
         return True
     spoken = [w.lower() for w in words_of(heard)]
-    start = [w.lower() for w in words_of(question)][:6]
+    start = first_words(question, 6)
     return any(spoken[n : n + len(start)] == start for n in range(len(spoken) - len(start) + 1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from itertools import islice
 from typing import Final
 
 UNINTELLIGIBLE: Final = "(unintelligible audio)"
@@ -47,6 +48,11 @@ def words_of(text: str) -> list[str]:
     return _WORD.findall(text)
 
 
+def first_words(text: str, count: int) -> list[str]:
+    """The first ``count`` words of ``text`` in lower case."""
+    return [found.group().lower() for found in islice(_WORD.finditer(text), count)]
+
+
 def word_spans(text: str) -> list[tuple[int, int]]:
     """Where each word of ``text`` begins and ends."""
     return [found.span() for found in _WORD.finditer(text)]
@@ -54,7 +60,7 @@ def word_spans(text: str) -> list[tuple[int, int]]:
 
 def has_words(answer: str) -> bool:
     """False for silence and for speech that could not be transcribed."""
-    return bool(words_of(answer.replace(UNINTELLIGIBLE, " ")))
+    return _WORD.search(answer.replace(UNINTELLIGIBLE, " ")) is not None
 
 
 def wants_to_stop(answer: str) -> bool:
@@ -63,7 +69,7 @@ def wants_to_stop(answer: str) -> bool:
 
 def asks_to_repeat(answer: str) -> bool:
     """A short request; a long answer that contains such words is an answer."""
-    return len(words_of(answer)) <= 25 and bool(_REPEAT.search(answer))
+    return len(first_words(answer, 26)) <= 25 and bool(_REPEAT.search(answer))
 
 
 def invites_questions(text: str) -> bool:

@@ -7,7 +7,7 @@ that of the words, so that the same words are never judged twice.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -119,6 +119,11 @@ def digest_of_all(found: Sequence[Thread]) -> str:
     return told.hexdigest()
 
 
+def root_of(question_id: str, planned: Container[str]) -> str:
+    """The planned question that a follow-up goes back to; a planned one is its own."""
+    return question_id if question_id in planned else question_id.rpartition(".f")[0]
+
+
 def locate(thread: Thread, quote: Quote) -> Place | None:
     """Where ``quote`` was said; None when it lies outside of the thread's words."""
     part = next((p for p in reversed(thread.parts) if p.offset <= quote.start), None)
@@ -136,9 +141,7 @@ def _by_root(planned: Mapping[str, Question], answers: Sequence[Given]) -> dict[
     """What counts as an answer, by planned question, in the order of the turns."""
     found: dict[str, list[Given]] = {}
     for answer in sorted(answers, key=lambda given: given.turn):
-        root = answer.question_id
-        if root not in planned:
-            root = root.rpartition(".f")[0]
+        root = root_of(answer.question_id, planned)
         if root in planned and has_words(answer.text) and not asks_to_repeat(answer.text):
             found.setdefault(root, []).append(answer)
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -17,7 +17,7 @@ from interview.conversation import Answer, Changes, Conversation, Said
 from interview.events import EndReason, Speaker, TurnId
 from interview.flow import Progress, Stage
 from interview.model import SessionStatus
-from interview.threads import Given, finished
+from interview.threads import Given, finished, root_of
 from server.call import Cue, LiveCall
 from server.interviews import MockInterviewService, ResponseService
 from server.leasing import keeping
@@ -188,12 +188,12 @@ class CallBook:
     async def _converse(
         self, call_id: str, line: ManagedLine, conversation: Conversation, fence: int
     ) -> None:
-        handed: set[tuple[str, str]] = set()  # finished threads whose scoring this call has queued
+        finished_threads = _Finished(conversation)
 
         async def save(changes: Changes) -> None:
-            fresh = [t for t in _finished(conversation, changes.progress) if t not in handed]
+            fresh = finished_threads.fresh(changes)
             await self.calls.save_call(call_id, fence, replace(_stored(changes), finished=fresh))
-            handed.update(fresh)
+            finished_threads.queued(fresh, changes)
 
         call = LiveCall(call_id, line, conversation, self.interviewer, save, self.metrics.turn, self.cue)
         reason = await call.run()
@@ -231,13 +231,47 @@ def restore(opened: OpenCall) -> Conversation:
     )
 
 
-def _finished(conversation: Conversation, progress: Progress) -> tuple[tuple[str, str], ...]:
-    answers = [
-        Given(said.turn, said.question_id, said.text)
-        for said in conversation.said
-        if said.speaker is Speaker.CANDIDATE and said.question_id
-    ]
-    return finished(conversation.questions, progress, answers)
+class _Finished:
+    """The threads that a call has finished, each to be scored once per wording.
+
+    Only those are looked at whose words have changed, or which the flow has left behind meanwhile: a long
+    call costs no more than a short one.
+    """
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._conversation = conversation
+        self._planned = frozenset(question.id for question in conversation.questions)
+        self._queued: set[tuple[str, str]] = set()
+        self._left_behind = 0
+
+    def fresh(self, changes: Changes) -> list[tuple[str, str]]:
+        """(question id, digest) of what is to be queued with ``changes``."""
+        conversation, planned = self._conversation, self._planned
+        touched = {root_of(answer.question_id, planned) for answer in changes.answers}
+        if any(speaker is Speaker.CANDIDATE for _, speaker in changes.removed):
+            touched = set(planned)
+        else:
+            passed = conversation.questions[self._left_behind : self._behind(changes)]
+            touched |= {question.id for question in passed}
+        answers = [
+            Given(said.turn, said.question_id, said.text)
+            for said in (conversation.said if touched else ())
+            if said.speaker is Speaker.CANDIDATE
+            and said.question_id
+            and root_of(said.question_id, planned) in touched
+        ]
+        found = finished(conversation.questions, changes.progress, answers)
+        return [thread for thread in found if thread not in self._queued]
+
+    def queued(self, fresh: Iterable[tuple[str, str]], changes: Changes) -> None:
+        """``changes`` were stored, and ``fresh`` with them."""
+        self._queued.update(fresh)
+        self._left_behind = self._behind(changes)
+
+    def _behind(self, changes: Changes) -> int:
+        progress = changes.progress
+        done = progress.stage is Stage.DONE
+        return len(self._conversation.questions) if done else max(progress.index, 0)
 
 
 def _stored(changes: Changes) -> CallChanges:

@@ -3,7 +3,8 @@
 Source: Retell's guides for custom LLM sockets (frame fields, supersession, keepalive). Every frame that
 leaves here has its types right, since Retell drops a wrong one without a word.
 
-An ``update_only`` is only peeked at; its transcript is decoded when something is made of it.
+An ``update_only`` is only peeked at; its transcript is decoded when something is made of it. Each transcript
+repeats the one before with a little more at its end: what is the same, byte for byte, is not decoded again.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class _Peek(msgspec.Struct):
     interaction_type: str = ""
     response_id: int | None = None
     timestamp: int | float | None = None
+    transcript: msgspec.Raw = msgspec.Raw(b"[]")
 
 
 class _Word(msgspec.Struct):
@@ -45,16 +47,13 @@ class _Item(msgspec.Struct):
     words: list[_Word] | None = None
 
 
-class _Transcript(msgspec.Struct):
-    transcript: list[_Item] | None = None
-
-
 class _Details(msgspec.Struct):
     call: dict[str, Any] = {}
 
 
 _peek: Final = msgspec.json.Decoder(_Peek, strict=True)
-_transcript: Final = msgspec.json.Decoder(_Transcript, strict=False)
+_list: Final = msgspec.json.Decoder(list[msgspec.Raw] | None)
+_item: Final = msgspec.json.Decoder(_Item, strict=False)
 _details: Final = msgspec.json.Decoder(_Details)
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -69,6 +68,21 @@ class Received:
     note: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Transcript:
+    """A transcript, and how much of its JSON the next one probably repeats: all but its last item.
+
+    ``head``: the bytes before that item; ``before``: the utterances in them; ``before_s``: their last word's
+    time.
+    """
+
+    utterances: tuple[Utterance, ...] = ()
+    audio_s: float | None = None
+    head: bytes = b"["
+    before: tuple[Utterance, ...] = ()
+    before_s: float | None = None
+
+
 class RetellProtocol:
     """The state of one call id, over all its sockets: the newest turn and which turns are complete."""
 
@@ -77,7 +91,7 @@ class RetellProtocol:
         self._complete: set[TurnId] = set()
         self._begun: set[TurnId] = set()
         self._last_update: str | bytes = b""
-        self._heard: tuple[Utterance, ...] = ()
+        self._seen = _Transcript()
 
     def config(self) -> bytes:
         """The first frame on every socket."""
@@ -107,25 +121,24 @@ class RetellProtocol:
                 self._last_update = frame
                 return Received()
             case "response_required" | "reminder_required" if head.response_id is not None:
-                return self._request(TurnId(head.response_id), frame, head.interaction_type)
+                return self._request(TurnId(head.response_id), head.transcript, head.interaction_type)
             case "call_details":
                 return self._call_details(frame)
             case _:
                 return Received(note="frame of unknown type or without its id")
 
-    def _request(self, turn: TurnId, frame: str | bytes, kind: str) -> Received:
+    def _request(self, turn: TurnId, transcript: msgspec.Raw, kind: str) -> Received:
         if turn > MAX_TURN:
             return Received(note="request has an id out of range")
-        if turn < self.newest or (turn == self.newest and turn in self._begun | self._complete):
+        if turn < self.newest or (turn == self.newest and (turn in self._begun or turn in self._complete)):
             return Received(note="request is not newer than the last one")
-        items = _items(frame) or []
+        seen = self._seen = _read(transcript, self._seen) or _Transcript()
         self.newest, self._last_update = turn, b""
         self._begun.add(turn)
-        self._heard = _utterances(items, self._heard)
-        heard = TranscriptSeen(self._heard)
+        heard = TranscriptSeen(seen.utterances)
         if kind == "reminder_required":
             return Received(events=[heard, Silence(turn)])
-        return Received(events=[heard, TurnEnded(turn, _last_words(items), _audio_s(items))])
+        return Received(events=[heard, TurnEnded(turn, _last_words(seen.utterances), seen.audio_s)])
 
     @staticmethod
     def _call_details(frame: str | bytes) -> Received:
@@ -138,8 +151,9 @@ class RetellProtocol:
         """The newest transcript that no request has brought, decoded now; for the end of a call."""
         if not self._last_update:
             return None
-        items, self._last_update = _items(self._last_update), b""
-        return TranscriptSeen(_utterances(items, self._heard)) if items else None
+        frame, self._last_update = self._last_update, b""
+        seen = _read(_peek.decode(frame).transcript, self._seen)
+        return TranscriptSeen(seen.utterances) if seen and seen.utterances else None
 
     def chunk(self, turn: TurnId, text: str, *, first: bool) -> bytes | None:
         """A piece of the reply, or None when Retell would drop it: stale, or already complete."""
@@ -175,54 +189,53 @@ class RetellProtocol:
         return _encode(frame)
 
 
-def _items(frame: str | bytes) -> list[_Item] | None:
-    """The transcript of a frame; None when it has none that can be read."""
-    try:
-        items = _transcript.decode(frame).transcript
-    except msgspec.DecodeError:
-        return None
-    nul = "\\u0000" if isinstance(frame, str) else b"\\u0000"
-    if items and nul in frame:  # type: ignore[operator]
-        for item in items:
-            item.content = item.content.replace("\0", "")  # PostgreSQL takes no NUL in text
-    return items
-
-
 _SPOKEN: Final = {"agent": Speaker.INTERVIEWER, "user": Speaker.CANDIDATE}
 
 
-def _utterances(items: list[_Item], before: tuple[Utterance, ...]) -> tuple[Utterance, ...]:
-    """What was spoken; an utterance that is as it was ``before`` is that one, so a long call costs little."""
-    out: list[Utterance] = []
-    known = len(before)
-    for item in items:
-        speaker = _SPOKEN.get(item.role)
-        if speaker is None:
-            continue
-        place = len(out)
-        if place < known and before[place].text == item.content and before[place].speaker is speaker:
-            out.append(before[place])
-        else:
-            out.append(Utterance(speaker, item.content))
-    return tuple(out)
+def _read(transcript: msgspec.Raw, seen: _Transcript) -> _Transcript | None:
+    """The transcript, of which only what follows ``seen.head`` is decoded; None when it cannot be read."""
+    data = bytes(transcript)
+    if not data.startswith(seen.head):
+        seen = _Transcript()
+    rest = b"[" + data[len(seen.head) :] if data.startswith(b"[") else data
+    try:
+        parts = _list.decode(rest)
+        items = [_item.decode(part) for part in parts or ()]
+    except msgspec.DecodeError:
+        return None
+    if not parts:
+        return _Transcript()
+    if b"\\u0000" in rest:
+        for item in items:
+            item.content = item.content.replace("\0", "")  # PostgreSQL takes no NUL in text
+    before = seen.before + _utterances(items[:-1])
+    before_s = _audio_s(items[:-1], seen.before_s)
+    after_last = len(rest) - len(rest[:-1].rstrip())
+    head = data[: len(data) - after_last - len(bytes(parts[-1]))]
+    last = items[-1:]
+    return _Transcript(before + _utterances(last), _audio_s(last, before_s), head, before, before_s)
 
 
-def _last_words(items: list[_Item]) -> str:
+def _utterances(items: list[_Item]) -> tuple[Utterance, ...]:
+    return tuple(Utterance(_SPOKEN[item.role], item.content) for item in items if item.role in _SPOKEN)
+
+
+def _last_words(utterances: tuple[Utterance, ...]) -> str:
     """The candidate's words since the interviewer last spoke."""
     texts: list[str] = []
-    for item in reversed(items):
-        if item.role == "agent":
+    for utterance in reversed(utterances):
+        if utterance.speaker is Speaker.INTERVIEWER:
             break
-        if item.role == "user" and item.content.strip():
-            texts.append(item.content.strip())
+        if text := utterance.text.strip():
+            texts.append(text)
     words = [t for t in reversed(texts) if t != UNINTELLIGIBLE]
     return " ".join(words or texts[:1])
 
 
-def _audio_s(items: list[_Item]) -> float | None:
+def _audio_s(items: list[_Item], before: float | None) -> float | None:
     """Where the call's audio clock stands, by the last word that has a time."""
     for item in reversed(items):
         for word in reversed(item.words or []):
             if word.end is not None:
                 return word.end
-    return None
+    return before
