@@ -63,7 +63,8 @@ class SseParser:
             if not chunk:
                 return
         self._after_cr = chunk.endswith(b"\r")
-        first, *rest = _EOL.split(chunk) if b"\r" in chunk else chunk.split(b"\n")
+        parts: list[bytes] = _EOL.split(chunk) if b"\r" in chunk else chunk.split(b"\n")
+        first, *rest = parts
         *lines, self._tail = [self._tail + first, *rest]
         for line in lines:
             event = self._line(line)
