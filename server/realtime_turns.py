@@ -352,7 +352,7 @@ class Turns:
 
     def want_reply(self, event_id: str | None) -> None:
         """Replies come by themselves; raises Refused for one that will not come."""
-        if self.floor == "listening" and self.speaking.spoke_before:
+        if self.floor == "listening" and self.speaking.spoke_before and self._done is None:
             why = "The interviewer speaks when it is its turn; answer the question, or type an answer."
             raise Refused("response_not_due", why, event_id)
 

@@ -466,11 +466,15 @@ def test_a_candidate_who_is_done_says_so() -> None:
         ]
         scene.ears.speaks = True
         await scene.ears.hears(SpeechStarted(AudioMs(1)))
+        await scene.speak(0)
+        await asyncio.sleep(30)
         await scene.send("input_audio_buffer.commit", event_id="done")
+        await scene.send("response.create", event_id="pushed to talk")
         await scene.ears.hears(utterance("I left."))
         item = scene.socket.of("input_audio_buffer.speech_started")[-1]["item_id"]
         assert [e["item_id"] for e in scene.socket.of("input_audio_buffer.committed")] == [item]
         assert [e.turn for e in scene.posted if isinstance(e, TurnEnded)] == [1]
+        assert len(scene.socket.of("error")) == 2
         await scene.ears.hears(SpeechStarted(AudioMs(1)))
         await scene.send("input_audio_buffer.commit", event_id="um")
         await scene.ears.hears(
