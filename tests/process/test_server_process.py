@@ -4,79 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import aiohttp
-import asyncpg
 import pytest
 
 from interview.model import Block
 from interview.reading import words_of
 from server.simulate.candidates import answer
 from server.simulate.retell import RetellSimulator
-from storage.embedded import EmbeddedPostgres
-from storage.wire import connect
+from tests.fakes.books import Books
 from tests.fakes.own_server import OwnServer, own_server, run
 
 pytestmark = pytest.mark.process
-
-
-@pytest.fixture
-def data_dir() -> Iterator[Path]:
-    # A short path, and not in pytest's own folder: PostgreSQL runs as another user when root starts it.
-    with tempfile.TemporaryDirectory(prefix="viva-process-") as folder:
-        data = Path(folder) / "var"
-        data.mkdir()
-        yield data
-        if (data / "postgres" / "postmaster.pid").exists():
-            left = EmbeddedPostgres(data)  # of a server that was killed: the next start ends it
-            left.start()
-            left.stop()
-
-
-class Books:
-    """A look into the server's database, and a signal whenever something is stored."""
-
-    def __init__(self, db: asyncpg.Connection) -> None:
-        self._db = db
-        self._stored: set[tuple[int, str]] = set()
-        self._changed = asyncio.Event()
-
-    @staticmethod
-    async def open(data_dir: Path) -> Books:
-        books = Books(
-            await connect(f"postgresql://postgres@/postgres?host={quote(str(data_dir / 'run'), safe='/')}")
-        )
-        await books._db.execute(
-            "CREATE OR REPLACE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-            " PERFORM pg_notify('stored', NEW.turn || ' ' || NEW.speaker); RETURN NEW; END $$;"
-            "CREATE OR REPLACE TRIGGER tell AFTER INSERT OR UPDATE ON mock_interview_utterances"
-            " FOR EACH ROW EXECUTE FUNCTION tell()"
-        )
-        await books._db.add_listener("stored", books._hear)
-        return books
-
-    def _hear(self, *given: Any) -> None:
-        turn, speaker = given[-1].split()
-        self._stored.add((int(turn), speaker))
-        self._changed.set()
-
-    async def until(self, turn: int, speaker: str) -> None:
-        async with asyncio.timeout(30):
-            while (turn, speaker) not in self._stored:
-                self._changed.clear()
-                await self._changed.wait()
-
-    async def rows(self, sql: str) -> list[dict[str, Any]]:
-        return [dict(row) for row in await self._db.fetch(sql)]
-
-    async def close(self) -> None:
-        await self._db.remove_listener("stored", self._hear)
-        await self._db.close()
 
 
 ANSWERS = "SELECT turn, question_id, text FROM mock_interview_answers ORDER BY turn"
