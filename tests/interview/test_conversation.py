@@ -214,3 +214,27 @@ def test_random_calls_store_exactly_what_the_transcript_says_however_often_stori
         assert rows == {(s.turn, s.speaker): s.text for s in run.talk.said}, seed
         turns = [(s.turn, s.speaker is ME) for s in run.talk.said]
         assert turns == sorted(turns)
+
+
+def test_a_transcript_is_taken_the_same_however_much_of_it_was_seen_before() -> None:
+    chance = random.Random(7)
+    for _ in range(200):
+        stepwise, seen = Conversation(WISHES, QUESTIONS), list[Utterance]()
+        for turn in range(12):
+            words = (
+                f"{chance.choice(('One', 'Two'))} more about number {chance.randrange(3)}, and that is it."
+            )
+            speaker = chance.choice((Speaker.CANDIDATE, Speaker.INTERVIEWER))
+            stepwise.record(TurnId(turn), speaker, words)
+            at_once = Conversation(WISHES, QUESTIONS, said=stepwise.said)
+            seen = seen[: len(seen) - chance.randrange(3)]
+            for _ in range(chance.randrange(3)):
+                who = chance.choice((Speaker.CANDIDATE, Speaker.INTERVIEWER))
+                seen.append(Utterance(who, words if who is speaker else words[: chance.randrange(1, 30)]))
+            stepwise._take_items(tuple(seen))
+            at_once._take_items(tuple(seen))
+            assert stepwise._items == at_once._items
+            stepwise.reconcile(seen)
+            assert stepwise.said == tuple(
+                sorted(stepwise.said, key=lambda s: (s.turn, s.speaker != "candidate"))
+            )

@@ -297,3 +297,46 @@ def test_case_47_an_hour_of_words_fits() -> None:
     raw = text(interaction_type="response_required", response_id=1, transcript=items)
     assert 900_000 < len(raw) < MAX_FRAME
     assert len(RetellProtocol().receive(raw).events) == 2
+
+
+ITEM = st.fixed_dictionaries(
+    {
+        "role": st.sampled_from(["agent", "user", "tool_call_result"]),
+        "content": st.sampled_from(["Hello.", "Well,", "Well, I", ' "] } \\ ', "né", "\0a", ""]),
+    },
+    optional={"words": st.lists(st.fixed_dictionaries({"end": st.one_of(st.none(), st.floats(0, 99))}))},
+)
+DUMPS: tuple[dict[str, Any], ...] = (
+    {},
+    {"separators": (",", ":")},
+    {"indent": 2},
+    {"ensure_ascii": False},
+)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 3), st.lists(ITEM, max_size=3), st.sampled_from(DUMPS), st.booleans()),
+        max_size=8,
+    )
+)
+def test_a_transcript_reads_the_same_whatever_was_read_before(
+    steps: list[tuple[int, list[dict[str, Any]], dict[str, Any], bool]],
+) -> None:
+    """Each transcript is the one before without its last items and with new ones, now and then unreadable."""
+    kept, transcript = RetellProtocol(), list[Any]()
+    for number, (dropped, added, dumps, spoilt) in enumerate(steps):
+        transcript = [*transcript[: len(transcript) - dropped], *added]
+        sent = [*transcript, 5] if spoilt else transcript
+        event = {
+            "transcript": sent,
+            "interaction_type": "response_required",
+            "response_id": number + 1,
+        }
+        asked = json.dumps(event, **dumps)
+        assert kept.receive(asked) == RetellProtocol().receive(asked)
+        update = json.dumps({"interaction_type": "update_only", "transcript": [*sent, *added]}, **dumps)
+        fresh = RetellProtocol()
+        for protocol in (kept, fresh):
+            protocol.receive(update)
+        assert kept.last_heard() == fresh.last_heard()
