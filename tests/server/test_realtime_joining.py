@@ -11,6 +11,7 @@ import pytest
 from aiohttp import WSServerHandshakeError
 
 from interview.events import EndReason
+from server.load import LoopLag
 from server.realtime_line import RealtimeLine
 from tests.fakes.realtime import ANSWER, FakeVoice, RealtimeClient, joined, register, utterance
 from tests.fakes.world import World, hold
@@ -239,6 +240,24 @@ def test_a_draining_server_takes_no_new_call_and_sends_live_ones_away(dsn: str) 
             assert await _refused(world, second.url, headers=bearer) == 503
             await world.viva.registry.drain(0.0)
             assert await client.closed() == 1012
+
+    hold(dsn, act, voice=FakeVoice())
+
+
+def test_a_server_whose_loop_is_late_takes_no_new_call_and_keeps_live_ones(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def act(world: World) -> None:
+        first, second = await register(world.http, world.base), await register(world.http, world.base)
+        async with joined(world.http, first) as client:
+            await client.update(VIVA)
+            monkeypatch.setattr(LoopLag, "overloaded", lambda _: True)
+            bearer = {"Authorization": f"Bearer {second.token}"}
+            assert await _refused(world, second.url, headers=bearer) == 503
+            client.abort()
+        async with joined(world.http, first) as again:
+            await again.send("viva.end")
+            assert await again.closed() == 1000
 
     hold(dsn, act, voice=FakeVoice())
 
