@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: setup setup-dev run test check bench clean
+.PHONY: setup setup-dev run test check bench bench-voice clean
 
 setup: .venv/.done
 setup-dev: .venv/.done-dev
@@ -45,5 +45,14 @@ bench: setup .venv-bench/.done
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.lock
 	@touch $@
 
+# The peers of the voice line, about 800 MB. It also needs recorded speech: see tests/system_packages.sh.
+bench-voice: setup-dev .venv/.done-system .venv-bench-voice/.done
+	$(BIN)/python -m bench.voice
+
+.venv-bench-voice/.done: requirements-bench-voice.lock
+	test -x .venv-bench-voice/bin/python || $(PYTHON) -m venv .venv-bench-voice
+	.venv-bench-voice/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-bench-voice.lock
+	@touch $@
+
 clean:
-	rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-bench .venv-bench-voice .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from bench.measure import QUICK, Plan, measure
+from bench.page import voice_of, with_voice
 from bench.processes import DEMO_PYTHON, ROOT
 from bench.report import markdown, text
 
@@ -22,7 +23,10 @@ def main() -> int:
     print(text(results))
     if not quick:
         target = ROOT / "docs" / "benchmarks.md"
-        target.write_text(markdown(results, plan, "make bench"), encoding="utf-8")
+        page = markdown(results, plan, "make bench")
+        if target.exists() and (voice := voice_of(target.read_text(encoding="utf-8"))):
+            page = with_voice(page, voice)
+        target.write_text(page, encoding="utf-8")
         print(f"written to {target.relative_to(ROOT)}")
     return 0
 
