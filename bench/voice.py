@@ -121,7 +121,8 @@ Hot and closed loop: 640 ms of a quiet room go in (160 ms where many streams sha
 subject has its turn, and so on round by round. Viva's way is the realtime line: protocol, ears, and one
 network for all streams, with its gate off. Windows of several sessions that are due together are judged
 together and cost less; a peer's do not. Targets: at most 2.0 ms,
-pipecat at least 12×, livekit at least 5×; the rows show where they are met. The livekit rows hold no transport.
+pipecat at least 12×, livekit at least 5×; the rows show where they are met. The livekit rows hold
+no transport.
 
 {barge}
 
@@ -134,7 +135,8 @@ and makes sure afterwards; a cough is let go.
 Live: from the last frame with speech to the first frame of the reply, less the configured silence of
 512 ms, on the candidates' own clock of frames sent. Viva is the whole server: REST, PostgreSQL, turn
 loop, rule-based model, with a recogniser and a voice that take no time, and each
-candidate answers every four seconds. Scoring is left to a worker elsewhere: with the embedded database it shares
+candidate answers every four seconds. Scoring is left to a worker elsewhere: with the embedded
+database it shares
 the process, which is not what is measured here. *Bare* is aiohttp with Silero on each
 window and a canned reply. Medians over all turns; target: not above bare + 20 ms, and flat. Viva's
 share includes up to 8 ms for windows of other calls to come together.
