@@ -52,9 +52,9 @@ def no_blocked_loop() -> Iterator[None]:
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """With ``VIVA_TEST_ALL`` set, a test that could not run is a failure."""
+    """With ``RUN_EVERY_TEST`` set, a test that could not run is a failure."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if exitstatus == 0 and os.environ.get("VIVA_TEST_ALL") and reporter and reporter.stats.get("skipped"):
+    if exitstatus == 0 and os.environ.get("RUN_EVERY_TEST") and reporter and reporter.stats.get("skipped"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
