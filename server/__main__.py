@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import uvloop
 
 from server.settings import Settings, SettingsError, ensure_secret, load_settings
+
+COLLECT_AT: Final = (5_000, 20, 50)
+"""Objects made before the youngest are looked through, and how many such looks make an older one."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -150,6 +154,9 @@ async def _serving(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with serving(settings) as viva:
+        # What is loaded by now stays: a collector that looks through it again and again stops every call.
+        gc.freeze()
+        gc.set_threshold(*COLLECT_AT)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         sys.stdout.write(f"viva: ready on http://{host}:{viva.port}\n")
         sys.stdout.flush()

@@ -53,7 +53,7 @@ CANCEL_S: Final = 2.0
 """A cancelled reply must be gone within this; else it is logged and left behind."""
 REASK_S: Final = 2.0
 """After a restart the far side may ask its open question again; after this we answer it unasked."""
-SETTLE_S: Final = 0.005
+SETTLE_S: Final = 0.02
 """A write waits this long for what changes with it, and lets the first words of a reply go before."""
 RETRY_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 """Pauses between tries to store; the last one repeats while the call lives."""
