@@ -451,11 +451,12 @@ def test_calls_that_ended_leave_nothing_in_memory(dsn: str) -> None:
                 await sim.reconnect()
 
     async def act(world: World) -> None:
+        before = kept()  # what other tests of this run hold on to
         await asyncio.gather(*(one(world, number) for number in range(30)))
         for number in range(30):
             await world.gone(f"call_{number}")
         await asyncio.sleep(0)
-        assert kept() == 0
+        assert kept() <= before
 
     hold(dsn, act)
 
