@@ -33,7 +33,6 @@ from server.aftermath import Aftermath
 from server.analytics import AnalyticsService
 from server.api_reference import OPERATIONS
 from server.auth import auth_middleware
-from server.beside import beside
 from server.callbook import CallBook, Found
 from server.findings import EvaluateService, FeedbackService
 from server.interviewers import AgentInterviewerService, OwnLine
@@ -60,6 +59,7 @@ from server.tokens import CallTokens
 from server.voice import Engine, is_recorded, open_voice
 from server.webhook import RetellWebhook
 from server.worker import build_aftermath, build_reviews, working
+from server.worker_process import worker_process
 from storage.calls import PostgresCalls
 from storage.embedded import EmbeddedPostgres
 from storage.jobs import PostgresJobs, preload_queue
@@ -233,9 +233,8 @@ async def open_viva(
         app.router.add_routes(openapi_routes(OPERATIONS, await asyncio.to_thread(version, "viva")))
         _health(viva, metrics)
         if settings.database_url is None:
-            # Nobody else can reach this database, so the jobs are done here: in a thread, because a judge
-            # by rule computes for many milliseconds, and live calls must not wait for it.
-            await stack.enter_async_context(beside(lambda: open_worker(settings, dsn), "worker"))
+            # Nobody else knows of this database, so its worker is ours.
+            await stack.enter_async_context(worker_process(settings, dsn))
         yield viva
 
 
