@@ -180,19 +180,19 @@ class CallBook:
             if self.shows_scores and opened.stored.metadata.get("realtimeScoring"):
                 self._want_scores[call_id] = line
             try:
-                await self._converse(call_id, line, conversation, opened.fence)
+                await self._converse(call_id, line, conversation, opened.fence, _sound_of(opened.response))
             finally:
                 if self._want_scores.get(call_id) is line:
                     del self._want_scores[call_id]
 
     async def _converse(
-        self, call_id: str, line: ManagedLine, conversation: Conversation, fence: int
+        self, call_id: str, line: ManagedLine, conversation: Conversation, fence: int, sound: str | None
     ) -> None:
         finished_threads = _Finished(conversation)
 
         async def save(changes: Changes) -> None:
             fresh = finished_threads.fresh(changes)
-            await self.calls.save_call(call_id, fence, replace(_stored(changes), finished=fresh))
+            await self.calls.save_call(call_id, fence, replace(_stored(changes, sound), finished=fresh))
             finished_threads.queued(fresh, changes)
 
         call = LiveCall(call_id, line, conversation, self.interviewer, save, self.metrics.turn, self.cue)
@@ -274,19 +274,27 @@ class _Finished:
         return len(self._conversation.questions) if done else max(progress.index, 0)
 
 
-def _stored(changes: Changes) -> CallChanges:
+def _stored(changes: Changes, sound: str | None) -> CallChanges:
     return CallChanges(
         progress=changes.progress.as_data(),
         utterances=[
             StoredUtterance(s.turn, s.speaker, s.text, s.persona, s.question_id) for s in changes.said
         ],
-        answers=[_answer(answer) for answer in changes.answers],
+        answers=[_answer(answer, sound) for answer in changes.answers],
         follow_ups=changes.follow_ups,
         removed=[(int(turn), speaker) for turn, speaker in changes.removed],
     )
 
 
-def _answer(answer: Answer) -> StoredAnswer:
+def _sound_of(response: StoredResponse) -> str | None:
+    """Where the call's recording is played from, when there is one."""
+    granted = (response.consent or {}).get("granted", {})
+    if response.transport != "realtime" or not granted.get("record_audio"):
+        return None
+    return f"/v1/calls/{response.call_id}/audio"
+
+
+def _answer(answer: Answer, sound: str | None) -> StoredAnswer:
     spoken = answer.spoken
     if spoken is None:
         return StoredAnswer(answer.turn, answer.question_id, answer.text)
@@ -298,6 +306,7 @@ def _answer(answer: Answer) -> StoredAnswer:
         duration_ms=round((spoken.end_s - spoken.start_s) * 1000),
         words=[asdict(word) for word in spoken.words],
         delivery=spoken.report.as_data() if spoken.report else None,
+        audio_uri=sound and f"{sound}?start={spoken.start_s:.3f}&end={spoken.end_s:.3f}&track=candidate",
     )
 
 
