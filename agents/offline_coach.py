@@ -7,8 +7,9 @@ from typing import Any, Final
 
 import msgspec
 
-from agents.offline_judge import Kind, kind_of
+from agents.offline_judge import kind_of
 from agents.offline_reading import Holding, Part, expected_of, read
+from agents.offline_relevance import Kind
 
 _TIPS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     # dimension: (what is missing, tip); the first that is missing is said, the last one always holds

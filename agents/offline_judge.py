@@ -9,29 +9,19 @@ quotes first, then a level, then one line that says which counts made it.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
-from math import fsum
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import msgspec
 
-from agents.offline_cues import WOULD
+from agents.offline_points import merit
 from agents.offline_reading import Expected, Holding, Part, expected_of, read, topics_of, words_in
+from agents.offline_relevance import BETWEEN_PEOPLE, OFF_TOPIC, TECHNICAL, Fit, Kind, narrowed, relevance
 from agents.offline_words import FLUFF, PLAIN, stem
 from interview.judging_text import FUNCTION_WORDS
-
-
-class Kind(StrEnum):
-    """What a good answer to a question is made of."""
-
-    STORY = "story"
-    PLAN = "plan"
-    KNOWLEDGE = "knowledge"
-    REASONS = "reasons"
-
+from interview.rubric import LEVEL_POINTS
 
 _KNOWLEDGE: Final = re.compile(
     r"^\W*(?:(?:can|could) you )?(?:what(?:'s| is| are| does| do (?!you)| makes| happens| can| causes)"
@@ -52,16 +42,29 @@ _STORY: Final = re.compile(
 )
 _PLAN: Final = re.compile(
     r"\b(?:would you|you would|imagine|suppose|if (?:you|a|an|the|your)|(?:how|what) (?:do|would|can"
-    r"|should|will) you"
+    r"|should|will) you|what steps|how (?:many|much|long|big)|what might|estimate"
+    r"|(?:a|an|your|the|one of your) \w+(?: \w+)? (?:tells|refuses|complains|asks|wants|says|calls|insists"
+    r"|is)\b"
+    r"|you (?:discover|notice|find out|disagree with|are asked|see|realise|realize)\b"
     r"|how should|your (?:approach|process|strategy))\b",
     re.IGNORECASE,
+)
+_OWN_WAY: Final = re.compile(
+    r"\bdo you (?:deal|handle|cope|manage|find|like|feel|enjoy|do|prefer|approach)\b|\b(?:hardest|best"
+    r"|worst|favou?rite"
+    r"|most (?:important|difficult|interesting|useful)) (?:part|thing|lesson|advice|mistake|day)\b",
+    re.IGNORECASE,
+)
+"""Asks how somebody goes about it, or for what they lived through, not for what is known."""
+_PLANNED: Final = re.compile(
+    r"\b(?:would you|you would|imagine|suppose|what steps|how (?:many|much)|estimate)\b", re.IGNORECASE
 )
 _REASONS: Final = re.compile(
     r"\b(?:why (?:do|are|did|should|would) (?:you|we)|tell me about yourself|introduce yourself"
     r"|about you\b|your(?:self| (?:strength|weakness|career|goals?|motivation|background))|motivat\w+"
     r"|where do you see|say about you|describe yourself|who are you|(?:are you|you are"
     r"|you're) looking for|(?:next|ideal|dream|this) job\b"
-    r"|attracts? you|interests? you)",
+    r"|attracts? you|interests? you|(?:should|would) (?:we|i) (?:not )?hire)",
     re.IGNORECASE,
 )
 _BY_TYPE: Final = {
@@ -70,6 +73,8 @@ _BY_TYPE: Final = {
     "coding_challenge": Kind.KNOWLEDGE, "motivational": Kind.REASONS, "opener": Kind.REASONS,
     "cultural_fit": Kind.REASONS, "closing": Kind.REASONS,
 }  # fmt: skip
+_LITTLE: Final = 33.0
+"""Fewer points for evidence than that are a weak answer's."""
 _SHORTEST: Final = 15
 """Fewer words than that show too little to say that they are about something else."""
 
@@ -79,11 +84,11 @@ def kind_of(question: str, type_: str) -> Kind:
     for kind, pattern in (
         (Kind.REASONS, _REASONS),
         (Kind.KNOWLEDGE, _KNOWLEDGE),
-        (Kind.PLAN, re.compile(r"\b(?:would you|you would|imagine|suppose)\b", re.IGNORECASE)),
+        (Kind.PLAN, _PLANNED),
         (Kind.STORY, _STORY),
         (Kind.PLAN, _PLAN),
     ):
-        if pattern.search(question):
+        if pattern.search(question) and not (kind is Kind.KNOWLEDGE and _OWN_WAY.search(question)):
             return kind
     return _BY_TYPE.get(type_, Kind.STORY)
 
@@ -107,17 +112,38 @@ def judge(facts: Mapping[str, Any]) -> str:
     kind = kind_of(question, str(facts.get("kind", "")))
     expected = narrowed(expected_of(question, facts["competencies"], facts["looks_for"]), kind)
     holding = read(answer, expected, kind is Kind.REASONS, kind in (Kind.STORY, Kind.REASONS))
-    fit = relevance(holding, expected, kind)
-    # An answer with little in it is weak; one with much in it that is not about the question is off it.
-    substance = sum(part.hard for part in holding.kept)
-    on_topic = fit.value >= OFF_TOPIC * (1.0 if substance >= 3 else 0.6)
+    fit = relevance(question, holding, expected, kind)
+    points, why = merit(holding, expected, kind, fit)
+    # With little in it an answer is weak, whatever it is about.
+    on_topic = fit.points >= OFF_TOPIC or holding.words < _SHORTEST or points < _LITTLE
     rules: dict[str, Callable[[], Judged]] = {
         "content": lambda: _content(holding, expected, kind, fit),
         "depth": lambda: _depth(holding, kind, fit),
         "soft_skills": lambda: _soft_skills(holding, frozenset(expected.topics), kind, fit),
         "language": lambda: _language(holding, kind),
     }
-    return _reading([(name, rules[name]()) for name in order], on_topic, _readable(answer))
+    judged = [(name, _with_merit(rules[name](), points, why)) for name in order]
+    return _reading(judged, on_topic, _readable(answer))
+
+
+MERIT: Final = 0.65
+"""Share of the points for all evidence in the level of each dimension; the rest is the dimension's own."""
+
+
+def _with_merit(one: Judged, points: float, why: str) -> Judged:
+    if one.level is None:
+        return one
+    level = MERIT * _level_at(points) + (1 - MERIT) * min(5.0, max(1.0, one.level))
+    return Judged(level, one.quotes, f"{one.why}; {why}")
+
+
+def _level_at(points: float) -> float:
+    """The level whose points these are: the way back from `interview.judging.points_at`."""
+    steps = sorted(LEVEL_POINTS.items())
+    for (low, least), (_, most) in pairwise(steps):
+        if points <= most:
+            return low + max(0.0, points - least) / (most - least)
+    return float(steps[-1][0])
 
 
 def _reading(judged: Sequence[tuple[str, Judged]], on_topic: bool = True, readable: bool = True) -> str:
@@ -132,122 +158,6 @@ def _reading(judged: Sequence[tuple[str, Judged]], on_topic: bool = True, readab
     ]
     found = {"claims": claims, "on_topic": on_topic, "readable": readable, "addresses_judge": False}
     return msgspec.json.encode(found).decode()
-
-
-def narrowed(expected: Expected, kind: Kind) -> Expected:
-    """Without topics that any question can touch, where the question is about a field of work."""
-    vague = {
-        Kind.KNOWLEDGE: _VAGUE_TOPICS | {"communication", "teamwork", "leadership"},
-        Kind.PLAN: _VAGUE_TOPICS,
-    }
-    left = tuple(topic for topic in expected.topics if topic not in vague.get(kind, ()))
-    return replace(expected, topics=left or expected.topics)
-
-
-_VAGUE_TOPICS: Final = frozenset(
-    "initiative decision change failure learning achievement motivation self_presentation "
-    "problem_solving culture".split()
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """How far an answer is about its question: 0 not at all, 1 fully. ``hits``: the words that say so."""
-
-    value: float
-    hits: int
-
-
-def relevance(holding: Holding, expected: Expected, kind: Kind) -> Fit:
-    """By distinct words of the question and its topics, against those of the topic the answer is fullest of.
-
-    A word counts for less the more topics it belongs to. A story told in answer to a question about one of
-    the `BROAD` topics is given credit: any field can supply it.
-    """
-    parts = holding.kept or holding.parts
-    if not expected.own and not expected.topics:
-        return Fit(1.0, 0)
-    masses: dict[str, dict[str, float]] = {}
-    touched = 0
-    for part in parts:
-        found = part.topics
-        spread = Counter(root for roots in found.values() for root in roots)
-        touching = 0.0
-        for topic, roots in found.items():
-            mass = masses.setdefault(topic, {})
-            for root in roots:
-                mass[root] = 1 / spread[root] ** 0.6
-            if topic in expected.topics:
-                touching += fsum(mass[root] for root in roots)
-        touched += touching >= 0.4 or bool(part.stems & expected.own)
-    near: dict[str, float] = {}
-    for topic in expected.topics:
-        for root, weight in masses.get(topic, {}).items():
-            near[root] = max(weight, near.get(root, 0.0))
-    told = [part for part in holding.parts if not part.empty] or holding.parts
-    for root in {root for part in told for root in part.stems & expected.own}:
-        near[root] = 0.4 if root in PLAIN else 1.2
-    score = fsum(near.values())
-    foreign = max(
-        (fsum(m.values()) for topic, m in masses.items() if topic not in expected.topics), default=0.0
-    )
-    if kind is Kind.STORY and (BROAD | BETWEEN_PEOPLE) & set(expected.topics):
-        foreign *= 0.5
-    if kind in (Kind.STORY, Kind.REASONS) and BROAD & set(expected.topics):
-        score += 0.35 * min(4, holding.sentences_with("situation") + holding.count("actions"))
-    if kind is not Kind.KNOWLEDGE and BETWEEN_PEOPLE & set(expected.topics):
-        plainly = bool({"teamwork", "leadership", "culture"} & set(expected.topics))
-        score += min(1.8, 0.3 * holding.cue("people")) if plainly else min(1.0, 0.2 * holding.cue("people"))
-    spread_out = min(1.0, touched / (0.4 * len(parts) or 1)) * min(1.0, score / 2.0)
-    value = 0.65 * min(1.0, score / 3.0) + 0.35 * spread_out
-    value *= min(1.0, 0.2 + score / (score + 0.45 * foreign)) if score else 0.0
-    if not expected.topics and foreign < FOREIGN:
-        value = max(value, 0.45)  # a subject that is not known here cannot be missed
-    if kind is Kind.PLAN and len({part.stems for part in told if WOULD.search(part.sentence.text)}) >= 2:
-        value = max(value, 0.3)  # an answer in the form that was asked for
-    if kind is Kind.STORY:
-        value = max(value, _told(holding, bool(expected.topics)))
-    return Fit(value, len(near))
-
-
-def _told(holding: Holding, has_topic: bool) -> float:
-    """A floor for stories with people and steps in them: what they are about often goes without saying."""
-    people, actions = holding.cue("people"), holding.count("actions")
-    scene = bool(holding.cue("situation"))
-    if not has_topic:
-        return 0.6 if actions >= 2 and (scene or people) else 0.0
-    if people >= 3 and actions >= 3 and (scene or people + actions >= 8):
-        return 0.42
-    return 0.25 if people >= 2 and actions >= 1 and scene else 0.0
-
-
-BROAD: Final = frozenset(
-    (
-        "initiative",
-        "achievement",
-        "problem_solving",
-        "decision",
-        "learning",
-        "change",
-        "self_presentation",
-        "motivation",
-    )
-)
-TECHNICAL: Final = frozenset(
-    "api database system_design concurrency incident testing devops security networking frontend mobile "
-    "programming "
-    "algorithms code_quality machine_learning statistics data_engineering analytics finance engineering "
-    "laboratory "
-    "estimation accuracy problem_solving operations marketing".split()
-)
-BETWEEN_PEOPLE: Final = frozenset(
-    ("conflict", "teamwork", "communication", "feedback", "leadership", "customer", "negotiation", "culture")
-)
-"""Topics that a story can be about without naming them: what people said and did shows it."""
-FOREIGN: Final = 2.5
-"""From this mass of words of one other topic on, an answer is plainly about that."""
-OFF_TOPIC: Final = 0.2
-"""Below this fit an answer is about something else; a short one has less room to show what it is about."""
 
 
 def _readable(answer: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
@@ -28,6 +28,7 @@ from agents.offline_cues import (
     OUTCOME,
     OWNING,
     PEOPLE,
+    PLATITUDE,
     PRAISE,
     REASON,
     SELF_PRAISE,
@@ -95,6 +96,7 @@ class Part:
     entities: set[str] = field(default_factory=set)
     actions: set[str] = field(default_factory=set)
     cues: dict[str, set[str]] = field(default_factory=dict)
+    common: frozenset[str] = frozenset()
     topics: dict[str, set[str]] = field(default_factory=dict)
 
     @property
@@ -225,6 +227,13 @@ def _content(text: str) -> set[str]:
     }
 
 
+_FIRST_PERSON: Final = re.compile(r"\b(?:i|me|my|we|our)\b", re.IGNORECASE)
+_HARD: Final = 2.5
+"""From this much evidence on, a sentence is worth more than the turn of phrase in it."""
+_RUN_ON: Final = 26
+"""Words; a clause longer than that holds more than one statement."""
+
+
 def read(answer: str, expected: Expected, motivational: bool = False, personal: bool = False) -> Holding:
     """Take an answer apart.
 
@@ -243,9 +252,10 @@ def read(answer: str, expected: Expected, motivational: bool = False, personal: 
             continue
         part = _part(sentence, expected)
         if (
-            not motivational
+            personal
+            and not motivational
             and part.is_bare
-            and (HEDGED.search(sentence.text) or (personal and HABIT.search(sentence.text)))
+            and (HEDGED.search(sentence.text) or HABIT.search(sentence.text))
         ):
             # What is always or probably done was not seen to be done once.
             part.actions = set()
@@ -263,10 +273,15 @@ def read(answer: str, expected: Expected, motivational: bool = False, personal: 
             part.cues = {}
         # After a sentence about the company one to it is more of the same.
         praise = bool(PRAISE.search(sentence.text)) or (praise and bool(TO_YOU.search(sentence.text)))
-        if praise and not motivational:
+        # Speech without full stops runs on: a turn of phrase in it does not empty all the rest.
+        long = len(words) > _RUN_ON
+        praise = praise and not long
+        if praise and not (motivational and _FIRST_PERSON.search(sentence.text)):
+            part.empty = True
+        if PLATITUDE.search(sentence.text) and not long and part.hard < _HARD:
             part.empty = True
         idle = ABOUT_TALK.search(sentence.text) or (not motivational and SELF_PRAISE.search(sentence.text))
-        if idle and part.hard < 2.5:
+        if idle and not long and part.hard < _HARD:
             part.empty = True
         fluff = sum(root in FLUFF for root in part.stems)
         if fluff >= 2 and fluff >= 0.4 * len(part.stems) and not part.sure:
@@ -319,6 +334,7 @@ def _part(sentence: Sentence, expected: Expected) -> Part:
         else:
             part.terms.add(root)
     part.topics = topics_of(plain)
+    part.common = _common(found, names, part.topics, expected)
     for topic, roots in part.topics.items():
         if topic in expected.topics:
             part.topical |= roots
@@ -333,6 +349,20 @@ def _part(sentence: Sentence, expected: Expected) -> Part:
         )
     }  # fmt: skip
     return part
+
+
+def _common(
+    found: Sequence[re.Match[str]],
+    names: Mapping[int, str],
+    topics: Mapping[str, set[str]],
+    expected: Expected,
+) -> frozenset[str]:
+    """Stems without those of names; a word that only begins the sentence stays where it says something."""
+    known = expected.own.union(*topics.values())
+    spoken = (
+        m.group() for i, m in enumerate(found) if i not in names or (i == 0 and stem(m.group()) in known)
+    )
+    return frozenset(_content(" ".join(spoken)))
 
 
 def _names(found: Sequence[re.Match[str]], text: str) -> dict[int, str]:

@@ -49,6 +49,64 @@ def stem(word: str) -> str:
 
 # topic: words that call it up in a question | words that answers about it use besides
 TOPICS: Final[dict[str, tuple[str, str]]] = {
+    "pricing": (
+        "price prices pricing discount* tariff willingness_to_pay",
+        "cost* margin* charge* customer* compet* value anchor* euros dollars cents pay paid survey floor "
+        "ceiling "
+        "cheap* expensive bundle* package* subscription premium test* segment* introductory add*",
+    ),
+    "onboarding": (
+        "first_30_days first_90_days first_60_days first_week first_month first_days onboard* new_job",
+        "listen* shadow* learn* team colleagu* documentation read meet* task* small fix* trust quick_win* "
+        "question* "
+        "tools manager priorit* stakeholder* expectation* week month goal* understand* know",
+    ),
+    "remote": (
+        "working_from_home work_from_home remote* home_office hybrid",
+        "day hours commute laptop chat call* colleague* desk room overhear* office schedul* break* coffee "
+        "video disciplin* "
+        "separat* private meeting* walk*",
+    ),
+    "aviation": (
+        "pilot* flight* aircraft aviation cockpit cabin_crew airline* airport dispatcher airspace",
+        "captain first_officer runway slot gate fuel weather checklist* altitude boarding passenger* "
+        "duty_time standby "
+        "delay* land* diver* crew takeoff maintenance landing atc radio* instrument*",
+    ),
+    "trades": (
+        "electric* plumb* weld* carpent* roof* mechanic* boiler* heat_pump* machine* repair* construction "
+        "building_site "
+        "craft* install*",
+        "tool* cable* breaker* fuse voltage pipe* leak* valve* pump* pressure seam* bolt* drill* measure* "
+        "customer* part* "
+        "safety test* inspect* material* drawing* site supplier* spare",
+    ),
+    "events": (
+        "event* conference* wedding* festival* trade_fair venue*",
+        "guest* speaker* catering schedul* budget* stage* ticket* backup* supplier* rain plan* volunteer* "
+        "checklist* "
+        "rehears* sponsor* sign-up registration",
+    ),
+    "emergency": (
+        "firefighter* fire police* paramedic* ambulance emergency rescue* lifeguard* evacuat*",
+        "scene breath* pulse calm* radio* hydrant smoke victim* crowd* siren* triage hospital hazard* "
+        "witness* report* call "
+        "secure* backup",
+    ),
+    "journalism": (
+        "journalis* article* editor* reporter* news newsroom source*",
+        "quote* fact* check* deadline interview* publish* headline* story* correct* call* verify* document* "
+        "paper",
+    ),
+    "property": (
+        "real_estate tenant* landlord* apartment* property lease* insur* claim* policyholder*",
+        "rent* viewing* contract* repair* damage* deposit* notice premium* risk* adjust* owner* water "
+        "neighbour*",
+    ),
+    "farming": (
+        "farm* crop* harvest* cattle livestock veterinar* animal* agricultur*",
+        "soil weather seed* feed* herd* vaccin* irrigation yield* tractor* pasture milk* disease* owner*",
+    ),
     "conflict": (
         "conflict* assertive* speak_up spoke_up misunderst* disagree* argument clash tension dispute "
         "friction coworker co-worker "
@@ -104,7 +162,8 @@ TOPICS: Final[dict[str, tuple[str, str]]] = {
     ),
     "teamwork": (
         "team teamwork collaborat* cross-functional cooperat* colleague* together group",
-        "share* help* meeting handoff design* product role* pair* review* align* contribut* support* "
+        "call* walk* desk mail* answer* reply* talk* ask* share* help* meeting handoff design* product "
+        "role* pair* review* align* contribut* support* "
         "joint* "
         "stand-up standup department* agreed everyone responsib* relied",
     ),
@@ -258,7 +317,9 @@ TOPICS: Final[dict[str, tuple[str, str]]] = {
     ),
     "testing": (
         "test* qa quality automat* regression unit integration coverage flaky tdd bug_report",
-        "unit integration end-to-end e2e edge_case* mock* assert* ci pipeline suite selenium cypress "
+        "happy_path edge edges edge_case* invalid fake boundary power empty sold wrong input* rank* works "
+        "check* "
+        "unit integration end-to-end e2e mock* assert* ci pipeline suite selenium cypress "
         "playwright "
         "pytest junit manual exploratory reproduc* expected actual severity boundary risk* smoke "
         "release* stub* "
@@ -713,3 +774,44 @@ VAGUE: Final = frozenset(
     "maybe "
     "probably guess suppose anyway or-so".split()
 )
+
+_PRIVATE_WORDS: Final = {
+    "cooking": "recipe oven bake baked baking flour dough yeast sourdough butter garlic onion tomato "
+    "tomatoes "
+    "pasta lasagne lasagna risotto spaghetti sauce cheese parmesan chocolate cake cookies bread loaf soup "
+    "stew "
+    "curry grilled barbecue simmer boil fried knead stir basil pepper cream eggs mushroom spinach chilli "
+    "wine "
+    "espresso delicious tasty dinner broth fold crust olive",
+    "travel": "holiday holidays vacation trip beach island mountains hike hiked hiking hostel camping tent "
+    "cabin "
+    "cabins sightseeing cathedral coast backpack suitcase sunset sunrise swam boat ferry lisbon paris rome "
+    "norway "
+    "italy spain portugal iceland japan thailand reindeer seals sardines slept walked lake",
+    "pets": "dog dogs puppy labrador cat cats kitten hamster rabbit parrot pony leash bark barked paw paws "
+    "fur "
+    "aquarium goldfish",
+    "sport": "football soccer goalkeeper keeper striker winger midfield league championship tennis racket "
+    "marathon "
+    "jogging gym basketball bicycle skiing snowboard swimming golf yoga stadium referee half-time olympics "
+    "manchester arsenal barcelona scored",
+    "weather": "weather rain rained raining sunny cloudy snow windy storm thunder forecast umbrella humid "
+    "fog",
+    "entertainment": "film films movie movies cinema actor actress heist comedy thriller episode netflix "
+    "song songs "
+    "album concert guitar piano cello violin chord chords melody singer drums novel chess poker orchestra "
+    "hertz",
+    "garden": "garden gardening compost seeds seedlings flowers roses tulips lawn weeds hedge pond ponds "
+    "frogs bees "
+    "blossom pruning greenhouse watering balcony",
+    "school": "photosynthesis chloroplast chloroplasts mitochondria atp calvin dinosaur dinosaurs planet "
+    "planets "
+    "moon mars jupiter galaxy revolution bastille king queen emperor empire napoleon medieval volcano "
+    "tectonic "
+    "pyramid pharaoh roman romans gravity orbit molecule oxygen glucose",
+    "family": "grandma grandmother grandpa grandfather wife husband girlfriend boyfriend wedding birthday "
+    "christmas "
+    "cousin uncle aunt sofa brother sister kids",
+}
+PRIVATE: Final = frozenset(stem(word) for words in _PRIVATE_WORDS.values() for word in words.split())
+"""Stems of private life and of school subjects, which answers at work hold a few of at most."""

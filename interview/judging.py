@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from interview.evaluation import AnswerCase, Evaluation, Quote, Verdict
 from interview.judging_quotes import REMOVED, Blind, blind, verify
-from interview.judging_text import is_gibberish, is_other_language, is_silence, word_count
+from interview.judging_text import is_declined, is_gibberish, is_other_language, is_silence, word_count
 from interview.model import Question
 from interview.rubric import LEVEL_POINTS, Confidence, Dimension, Rubric, Score, Scorecard
 
@@ -22,11 +22,13 @@ JUDGED: Final = tuple(dimension for dimension in Dimension if dimension is not D
 """What a judge reads from the words; timing is measured."""
 SPEAKING_RATE: Final = 140 / 60
 """Words per second, to estimate the time of an answer whose sound was not measured."""
-CAPS: Final[Mapping[str, int]] = {"no_evidence": 5, "gibberish": 5, "off_topic": 15}
+CAPS: Final[Mapping[str, int]] = {"no_evidence": 5, "gibberish": 5, "off_topic": 15, "addresses_judge": 20}
 """The most an answer can get that carries the flag."""
-SHORT_CAPS: Final = ((5, 10), (12, 25), (20, 40))
+SHORT_CAPS: Final = ((5, 10), (9, 25))
 """(fewer words than, the most they can get)."""
-TOO_SHORT: Final = SHORT_CAPS[-1][0]
+TOO_SHORT: Final = 20
+ESTIMATED: Final = (2.5, 3.5)
+"""The lowest and highest level of timing that was not measured."""
 MAX_QUOTES: Final = 3
 # Share of the time limit -> level.
 _TIMING: Final = (
@@ -37,6 +39,7 @@ _REASONS: Final = {
     "no_evidence": "the words speak to the judge and do not answer the question",
     "gibberish": "the words carry no meaning that could be judged",
     "off_topic": "the answer is about something else than the question",
+    "addresses_judge": "the answer tries to steer whoever scores it",
     "too_short": "the answer is too short to show much",
 }
 
@@ -93,9 +96,9 @@ def screen(case: AnswerCase, names: Sequence[str] = ()) -> Screened:
     english = case.language.lower().startswith("en")
     flags: list[str] = []
     settled: Evaluation | None = None
-    if is_silence(words):
+    if is_silence(words) or (english and is_declined(words)):
         flags.append("no_answer")
-        settled = not_assessed("nothing was said", flags)
+        settled = not_assessed("nothing was said that answers", flags)
     elif english and is_other_language(left):
         flags.append("other_language")
         settled = not_assessed("the answer is not in the language of the interview", flags)
@@ -270,8 +273,8 @@ def _capped(verdict: Verdict, cap: int, flags: Sequence[str]) -> Verdict:
 def timing(case: AnswerCase, said: str | None = None) -> Verdict:
     """How much of the time limit was used; from the words when the sound was not measured.
 
-    An estimate stays between the levels 2 and 4: it does not know when the answer began or ended. ``said``
-    are the words to estimate from, when they are not all of the answer.
+    An estimate stays within `ESTIMATED`: it does not know when the answer began or ended, and more words
+    alone must not pay. ``said`` are the words to estimate from, when they are not all of the answer.
     """
     count = word_count(case.words if said is None else said)
     measured = case.seconds is not None and case.seconds > 0
@@ -283,7 +286,7 @@ def timing(case: AnswerCase, said: str | None = None) -> Verdict:
     share = seconds / limit
     level = _interpolate(share)
     if not measured:
-        level = min(4.0, max(2.0, level))
+        level = min(ESTIMATED[1], max(ESTIMATED[0], level))
     how = "" if measured else ", estimated from the words"
     return Verdict(
         Dimension.TIMING,

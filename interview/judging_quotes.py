@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from interview.evaluation import Quote
-from interview.judging_text import FUNCTION_WORDS, to_the_judge
+from interview.judging_talk import to_the_judge
+from interview.judging_text import FUNCTION_WORDS
 
 REMOVED: Final = "[removed]"
 """Stands on a line of its own, so that nothing before and after it reads as one sentence."""

