@@ -14,8 +14,9 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from audio.engine_frames import pack, take
 from audio.stt import SttError, SttMissing, SttRefused, SttUnavailable
-from audio.stt_worker import Ask, Reply, pack, take_reply
+from audio.stt_worker import MAX_FRAME, REPLIES, Ask, Reply
 
 T = TypeVar("T")
 
@@ -80,13 +81,13 @@ class Engine:
     async def _reply(self) -> Reply:
         while True:
             try:
-                reply = take_reply(self._buffer)
+                made = take(self._buffer, REPLIES, MAX_FRAME)
             except ValueError:  # msgspec's errors are ValueErrors too
                 await self.kill()
                 raise EngineDied from None
-            if reply is not None and reply.number == self._number:
-                return reply
-            if reply is None:
+            if made is not None and made[0].number == self._number:
+                return made[0]
+            if made is None:
                 # Kept in a buffer of ours: a cancelled read must not lose half a frame.
                 chunk = await self._reader.read(1 << 16)
                 if not chunk:

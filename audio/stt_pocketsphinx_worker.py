@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from audio.stt_worker import Ask, Handler, Reply, WorkerError, serve
+from audio.engine_frames import WorkerError
+from audio.stt_worker import Ask, Handler, Reply, serve
 
 FRAMES_PER_S = 100
 

@@ -6,8 +6,9 @@ import math
 import os
 from typing import Any
 
+from audio.engine_frames import WorkerError
 from audio.pcm import EAR_RATE
-from audio.stt_worker import Ask, Handler, Reply, WorkerError, serve
+from audio.stt_worker import Ask, Handler, Reply, serve
 
 
 def load(fields: dict[str, Any]) -> tuple[Handler, str]:

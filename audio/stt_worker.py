@@ -1,6 +1,5 @@
-"""The child side of a recogniser in a process of its own, and the frames between it and its owner.
+"""The child side of a recogniser in a process of its own; frames are those of `audio.engine_frames`.
 
-    frame   two uint32 (little-endian: bytes of JSON, bytes of data), the JSON, the data
     owner   an `Ask` per frame; the first is the engine's configuration
     child   one `Reply` per `Ask`, in order
 
@@ -13,14 +12,14 @@ from __future__ import annotations
 import os
 import queue
 import socket
-import struct
 import threading
 from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 
-HEAD: Final = struct.Struct("<II")
+from audio.engine_frames import WorkerError, pack, receive
+
 MAX_FRAME: Final = 64 << 20
 
 
@@ -47,41 +46,10 @@ class Reply(msgspec.Struct):
     cause: str = "unavailable"
 
 
-class WorkerError(Exception):
-    """What the child tells its owner instead of an answer."""
-
-    def __init__(self, why: str, cause: str = "unavailable") -> None:
-        super().__init__(why)
-        self.why, self.cause = why, cause
-
-
 Handler = Callable[[Ask, bytes], Reply]
 
 _ask = msgspec.json.Decoder(Ask)
-_reply = msgspec.json.Decoder(Reply)
-
-
-def pack(message: Ask | Reply, data: bytes = b"") -> bytes:
-    head = msgspec.json.encode(message)
-    return HEAD.pack(len(head), len(data)) + head + data
-
-
-def take_reply(buffer: bytearray) -> Reply | None:
-    """The first whole reply of ``buffer``, taken out of it; None while there is none.
-
-    Raises:
-        ValueError: what is there is no reply.
-    """
-    if len(buffer) < HEAD.size:
-        return None
-    head, data = HEAD.unpack_from(buffer)
-    if head + data > MAX_FRAME:
-        raise ValueError("an oversized frame")
-    if len(buffer) < HEAD.size + head + data:
-        return None
-    reply = _reply.decode(bytes(buffer[HEAD.size : HEAD.size + head]))
-    del buffer[: HEAD.size + head + data]
-    return reply
+REPLIES: Final = msgspec.json.Decoder(Reply)
 
 
 def serve(load: Callable[[dict[str, Any]], tuple[Handler, str]]) -> None:
@@ -117,17 +85,6 @@ def _read(connection: socket.socket, inbox: queue.Queue[tuple[Ask, bytes]]) -> N
     # A thread of its own: an owner that is killed must not leave an engine busy behind.
     try:
         while True:
-            head, data = HEAD.unpack(_exactly(connection, HEAD.size))
-            inbox.put((_ask.decode(_exactly(connection, head)), _exactly(connection, data)))
+            inbox.put(receive(connection, _ask))
     except (OSError, EOFError, msgspec.MsgspecError):
         os._exit(0)
-
-
-def _exactly(connection: socket.socket, size: int) -> bytes:
-    pieces = bytearray()
-    while len(pieces) < size:
-        piece = connection.recv(min(size - len(pieces), 1 << 20))
-        if not piece:
-            raise EOFError
-        pieces += piece
-    return bytes(pieces)

@@ -14,8 +14,9 @@ from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any, Final
 
+from audio.engine_frames import pack, take
 from audio.tts import Sound, TtsError, TtsMissing, TtsRefused, TtsUnavailable, WordTime
-from audio.tts_worker import Order, Piece, pack, take_piece
+from audio.tts_worker import MAX_FRAME, PIECES, Order, Piece
 
 START_S: Final = 20.0
 """Loading a neural model from a cold disk takes this long at worst; the others take a moment."""
@@ -85,7 +86,7 @@ class _Child:
             while chunk := await self._reader.read(1 << 16):
                 buffer += chunk
                 self.spoke_at = asyncio.get_running_loop().time()
-                while (made := take_piece(buffer)) is not None:
+                while (made := take(buffer, PIECES, MAX_FRAME)) is not None:
                     if queue := self._waiting.get(made[0].number):
                         queue.put_nowait(made)
         except (OSError, ValueError):

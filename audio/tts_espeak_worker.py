@@ -10,7 +10,8 @@ import ctypes
 from collections.abc import Mapping
 from typing import Any, Final
 
-from audio.tts_worker import Emit, Order, Synthesise, WorkerError, serve
+from audio.engine_frames import WorkerError
+from audio.tts_worker import Emit, Order, Synthesise, serve
 
 _AUDIO_OUTPUT_SYNCHRONOUS: Final = 2
 _CHARS_UTF8: Final = 1

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from ctypes import RTLD_GLOBAL, c_char_p, c_float, c_int, c_short, c_void_p
 from typing import Any, Final
 
-from audio.tts_worker import Emit, Order, Synthesise, WorkerError, serve
+from audio.engine_frames import WorkerError
+from audio.tts_worker import Emit, Order, Synthesise, serve
 
 RATE: Final = 16_000
 _CHUNK: Final = 1600

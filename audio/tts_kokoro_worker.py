@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from audio.tts_worker import Emit, Order, Synthesise, WorkerError, serve
+from audio.engine_frames import WorkerError
+from audio.tts_worker import Emit, Order, Synthesise, serve
 
 _CHUNK: Final = 2400
 _SHORT: Final = 50

@@ -1,6 +1,5 @@
-"""The child side of a synthesiser in a process of its own, and the frames between it and its owner.
+"""The child side of a synthesiser in a process of its own; frames are those of `audio.engine_frames`.
 
-    frame   two uint32 (little-endian: bytes of JSON, bytes of data), the JSON, the data
     owner   `Order` per frame: ``load`` once, then ``speak`` and ``stop``, which names the speak it ends
     child   `Piece` per frame; those of one ``speak`` end with one that is ``last`` or has an ``error``
 
@@ -13,14 +12,14 @@ from __future__ import annotations
 import os
 import queue
 import socket
-import struct
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
 
-HEAD: Final = struct.Struct("<II")
+from audio.engine_frames import WorkerError, pack, receive
+
 MAX_FRAME: Final = 16 << 20
 
 
@@ -49,14 +48,6 @@ class Piece(msgspec.Struct):
     cause: str = "unavailable"
 
 
-class WorkerError(Exception):
-    """What the child tells its owner instead of sound."""
-
-    def __init__(self, why: str, cause: str = "unavailable") -> None:
-        super().__init__(why)
-        self.why, self.cause = why, cause
-
-
 Emit = Callable[[bytes, list[tuple[str, int]]], bool]
 """Hands over sound and the words that begin in it; False: nobody wants the rest."""
 Synthesise = Callable[[Order, Emit], None]
@@ -64,32 +55,7 @@ Load = Callable[[Mapping[str, Any]], tuple[Synthesise, int]]
 """Loads an engine: how it speaks, and its samples per second. Raises WorkerError."""
 
 _orders = msgspec.json.Decoder(Order)
-_pieces = msgspec.json.Decoder(Piece)
-
-
-def pack(message: Order | Piece, data: bytes = b"") -> bytes:
-    head = msgspec.json.encode(message)
-    return HEAD.pack(len(head), len(data)) + head + data
-
-
-def take_piece(buffer: bytearray) -> tuple[Piece, bytes] | None:
-    """The first whole piece of ``buffer``, taken out of it; None while there is none.
-
-    Raises:
-        ValueError: what is there is no piece.
-    """
-    if len(buffer) < HEAD.size:
-        return None
-    head, data = HEAD.unpack_from(buffer)
-    if head + data > MAX_FRAME:
-        raise ValueError("an oversized frame")
-    end = HEAD.size + head + data
-    if len(buffer) < end:
-        return None
-    piece = _pieces.decode(bytes(buffer[HEAD.size : HEAD.size + head]))
-    pcm = bytes(buffer[HEAD.size + head : end])
-    del buffer[:end]
-    return piece, pcm
+PIECES: Final = msgspec.json.Decoder(Piece)
 
 
 class _Inbox:
@@ -110,9 +76,7 @@ class _Inbox:
     def read(self) -> None:
         try:
             while True:
-                head, data = HEAD.unpack(_exactly(self._connection, HEAD.size))
-                order = _orders.decode(_exactly(self._connection, head))
-                _exactly(self._connection, data)
+                order, _ = receive(self._connection, _orders)
                 if order.kind == "stop":
                     self._stopped.add(order.number)
                 else:
@@ -157,13 +121,3 @@ def _speak(synthesise: Synthesise, order: Order, connection: socket.socket, inbo
         # Only the type: an engine's own words may hold what was to be said.
         return Piece(order.number, error=type(trouble).__name__)
     return Piece(order.number, last=True)
-
-
-def _exactly(connection: socket.socket, size: int) -> bytes:
-    pieces = bytearray()
-    while len(pieces) < size:
-        piece = connection.recv(min(size - len(pieces), 1 << 20))
-        if not piece:
-            raise EOFError
-        pieces += piece
-    return bytes(pieces)

@@ -8,7 +8,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from audio.stt_worker import Ask, Handler, Reply, WorkerError, serve
+from audio.engine_frames import WorkerError
+from audio.stt_worker import Ask, Handler, Reply, serve
 
 
 def load(fields: dict[str, Any]) -> tuple[Handler, str]:

@@ -7,7 +7,8 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from audio.tts_worker import Emit, Order, Synthesise, WorkerError, serve
+from audio.engine_frames import WorkerError
+from audio.tts_worker import Emit, Order, Synthesise, serve
 
 HALF_A_SECOND = b"\x10\x00" * 8000
 
