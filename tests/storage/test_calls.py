@@ -99,10 +99,10 @@ def test_follow_ups_belong_to_their_call_and_keep_their_order(dsn: str) -> None:
 
     async def work(stores: Stores) -> None:
         await registered(stores, calls=2)
-        for name in ("call1", "call2"):
-            call = await stores.calls.open_call(name)
-            await stores.calls.save_call(name, call.fence, CallChanges({}, follow_ups=[FOLLOW_UP]))
-        await stores.calls.save_call("call2", call.fence, CallChanges({}, follow_ups=[second]))
+        fences = {name: (await stores.calls.open_call(name)).fence for name in ("call1", "call2")}
+        for name, fence in fences.items():
+            await stores.calls.save_call(name, fence, CallChanges({}, follow_ups=[FOLLOW_UP]))
+        await stores.calls.save_call("call2", fences["call2"], CallChanges({}, follow_ups=[second]))
         assert await stores.repo.follow_ups_of("call1") == [FOLLOW_UP]
         assert await stores.repo.follow_ups_of("call2") == [FOLLOW_UP, second]
 
