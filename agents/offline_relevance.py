@@ -311,7 +311,7 @@ SIGNS: Final[Mapping[str, float]] = {
 """Points of a sign that is fully there; a sign is a number from 0 to 1."""
 START: Final = -2.0
 """Points before any sign: an answer has to show that it is about its question."""
-OFF_TOPIC: Final = -1.9
+OFF_TOPIC: Final = -2.3
 """Fewer points than that, and the answer is about something else."""
 
 
@@ -319,10 +319,14 @@ ALL_PRIVATE: Final = 1.0
 """Less for four or more words of private life and none of the question's own."""
 
 
-def _goes_without_saying(found: Mapping[str, float], points: float) -> bool:
-    """A story of the speaker's own work may show what was asked for without naming it."""
-    told, work = found["told, where a story is asked"], found["told of work, where a story is asked"]
-    return told >= 0.45 and work >= 0.25 and points >= OFF_TOPIC - 1.0
+def _goes_without_saying(found: Mapping[str, float], kind: Kind, would: bool) -> bool:
+    """A story of the speaker's own work, or a plan that names the subject, may leave the rest unsaid."""
+    if kind is Kind.KNOWLEDGE:
+        return would and (found["words of its topics"] >= 0.25 or found["question's own words"] > 0)
+    return (
+        found["told, where a story is asked"] >= 0.45
+        and found["told of work, where a story is asked"] >= 0.25
+    )
 
 
 def relevance(question: str, holding: Holding, expected: Expected, kind: Kind) -> Fit:
@@ -331,11 +335,12 @@ def relevance(question: str, holding: Holding, expected: Expected, kind: Kind) -
         return Fit(1.0, 0)
     found = signs(question, holding, expected, kind)
     points = START + fsum(SIGNS[name] * value for name, value in found.items())
-    if _goes_without_saying(found, points):
-        points = max(points, OFF_TOPIC)
     if not expected.topics and found["more of another topic"] < 0.6 and found["private life"] < 0.57:
         points = max(points, OFF_TOPIC)  # a subject that is not known here cannot be missed
     points -= ALL_PRIVATE * (found["private life"] >= 0.57 and not found["question's own words"])
+    would = sum(bool(_WOULD.search(part.sentence.text)) for part in holding.parts) >= 2
+    if _goes_without_saying(found, kind, would):
+        points = max(points, OFF_TOPIC)
     stems = {root for part in holding.parts for root in part.stems}
     topical = {
         root

@@ -110,7 +110,7 @@ def test_what_is_no_answer_stays_below_every_medium_one(name: str, kind: str) ->
     assert {row["id"]: value for row, value in group(name, kind) if value >= least} == {}
 
 
-CAUGHT = {"development": 0.72, "held_out": 0.4}
+CAUGHT = {"development": 0.65, "held_out": 0.3}
 """Share of the rows off topic that are below every medium answer; see docs/calibration.md for the others."""
 
 
