@@ -121,6 +121,7 @@ class Fleet:
             "VIVA_DATA_DIR": str(self.here / "var"),
             "VIVA_LLM": "openai",
             "VIVA_DRAIN_S": "0",
+            "VIVA_MODELS_PULL": "off",  # a benchmark reaches for no network
             "OPENAI_BASE_URL": f"http://127.0.0.1:{llm.port}/v1",
             "OPENAI_API_KEY": "bench",
             "RETELL_API_KEY": "bench",

@@ -142,6 +142,8 @@ figures for a machine that is not shared; on a shared one, read the ratios.
 
 In "minutes of one call" the transcript grows as in a talk of four utterances a minute, and Viva has every turn of it
 on record. Retell sends the whole transcript in each frame, so bytes grow with the call; the cost of a KB must not.
+Viva decodes only what a transcript has more than the one before; what is left to grow is the way of the bytes
+through two sockets and the one look that finds the transcript in its frame.
 
 {memory_line(results)}
 
@@ -153,7 +155,8 @@ on record. Retell sends the whole transcript in each frame, so bytes grow with t
 - *First content* is from the last byte of `response_required` sent to the first frame with words. Viva waits for the
   model's first line and its first whole clause; the demo passes on whatever comes. A transcript of 64 utterances goes
   with each request. The first turn of each call only warms it up.
-- *Connect* is from the TCP connect to the greeting; Viva looks the registered call up in its database for it.
+- *Connect* is from the TCP connect to the greeting; Viva looks the registered call up in its database for it, in
+  one round trip that waits for no disk.
 - *update_only*: forty frames and a ping in one write, until the ping's echo, less a ping alone, over forty.
 - *Memory per live call* is the growth of resident memory and swap, with {results.opened} idle calls for Viva and
   {plan.peer_calls} for the others.

@@ -17,7 +17,7 @@ import uvloop
 
 from server.settings import Settings, SettingsError, ensure_secret, load_settings
 
-COLLECT_AT: Final = (5_000, 20, 50)
+COLLECT_AT: Final = (5_000, 10, 10)
 """Objects made before the youngest are looked through, and how many such looks make an older one."""
 
 

@@ -95,7 +95,9 @@ def main() -> int:
     """The child's side."""
     from server.logs import configure_logging
 
-    orders = msgspec.json.decode(sys.stdin.buffer.readline(), type=_Orders, dec_hook=_decode)
+    # Unbuffered: what follows the orders, perhaps already there, is read from the descriptor itself.
+    with open(0, "rb", buffering=0, closefd=False) as stdin:
+        orders = msgspec.json.decode(stdin.readline(), type=_Orders, dec_hook=_decode)
     configure_logging(orders.settings)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_work(orders))
