@@ -25,6 +25,8 @@ from audio.vad_silero import BATCH, CONTEXT, STATE, WINDOW, Floats, Silero
 WINDOW_MS: Final = WINDOW * 1000 // EAR_RATE
 TICK_S: Final = 0.008
 """How long windows of other calls are waited for: the most that batching adds to a verdict."""
+TICK_PER_STREAM_S: Final = 0.0001
+"""How long for each open stream: few calls have little to gain by waiting for one another."""
 
 _HANG = 16  # windows without voice after which the gate closes again
 _ROOM = EAR_RATE  # samples a stream has room for as a rule
@@ -180,7 +182,7 @@ class VadPool:
         """Judge what comes, until cancelled."""
         while True:
             await self._woken.wait()
-            await asyncio.sleep(TICK_S)
+            await asyncio.sleep(min(TICK_S, TICK_PER_STREAM_S * (len(self._h) - len(self._free))))
             self._woken.clear()
             left = True
             while left:

@@ -135,11 +135,10 @@ and makes sure afterwards; a cough is let go.
 Live: from the last frame with speech to the first frame of the reply, less the configured silence of
 512 ms, on the candidates' own clock of frames sent. Viva is the whole server: REST, PostgreSQL, turn
 loop, rule-based model, with a recogniser and a voice that take no time, and each
-candidate answers every four seconds. Scoring is left to a worker elsewhere: with the embedded
-database it shares
-the process, which is not what is measured here. *Bare* is aiohttp with Silero on each
+candidate answers every four seconds. Scoring is left to a worker in another process.
+*Bare* is aiohttp with Silero on each
 window and a canned reply. Medians over all turns; target: not above bare + 20 ms, and flat. Viva's
-share includes up to 8 ms for windows of other calls to come together.
+share includes 0.1 ms for each open call, at most 8 ms, in which windows of other calls come together.
 
 {memory}
 
