@@ -215,7 +215,13 @@ class EnginePool:
             raise
         finally:
             theirs.close()
-        reader, writer = await asyncio.open_connection(sock=ours)
+        try:
+            reader, writer = await asyncio.open_connection(sock=ours)
+        except BaseException:  # cancelled in between: nobody else knows of the process
+            process.kill()
+            await asyncio.shield(asyncio.to_thread(process.wait))
+            ours.close()
+            raise
         engine = Engine(self._adapter, process, reader, writer)
         self._all.add(engine)
         try:

@@ -246,7 +246,13 @@ class EngineTTS:
             raise TtsUnavailable(self._name, f"cannot be started: {type(error).__name__}") from None
         finally:
             theirs.close()
-        return _Child(process, *await asyncio.open_connection(sock=ours))
+        try:
+            return _Child(process, *await asyncio.open_connection(sock=ours))
+        except BaseException:  # cancelled in between: nobody else knows of the process
+            process.kill()
+            await asyncio.shield(asyncio.to_thread(process.wait))
+            ours.close()
+            raise
 
     def _spawn(self, end: socket.socket) -> subprocess.Popen[bytes]:
         return subprocess.Popen(

@@ -45,8 +45,14 @@ async def done(pool: Pool, key: str) -> None:
 
 def workers() -> set[int]:
     """Process ids of the workers that this process has started."""
-    mine = psutil.Process().children()
-    return {child.pid for child in mine if "server.worker_process" in child.cmdline()}
+    found: set[int] = set()
+    for child in psutil.Process().children():
+        try:
+            if "server.worker_process" in child.cmdline():
+                found.add(child.pid)
+        except (psutil.ZombieProcess, psutil.NoSuchProcess):
+            continue  # another's, or gone meanwhile
+    return found
 
 
 def test_jobs_are_done_and_the_process_leaves_when_told(dsn: str) -> None:
