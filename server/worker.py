@@ -1,4 +1,4 @@
-"""The worker: runs jobs beside the server (`viva worker`) or, when the database is embedded, inside it."""
+"""The worker: runs jobs beside the server, started by hand (`viva worker`) or by an embedded server."""
 
 from __future__ import annotations
 
