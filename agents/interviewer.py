@@ -23,7 +23,7 @@ from agents.speech import Header, SpeechGuard
 from interview.conversation import Said
 from interview.events import Clause, Speaker
 from interview.flow import Directive, Judgement, Settled, Step, settle
-from interview.model import Sliders, Wishes
+from interview.model import QuestionType, Sliders, Wishes
 from interview.personas import PERSONAS
 from interview.reading import UNINTELLIGIBLE, words_of
 
@@ -252,6 +252,7 @@ class InterviewerAgent:
             "moves": [step.value for step in directive.steps],
             "angles": angles,
             "probes": directive.probes,
+            "asks_for_a_story": directive.current.type is QuestionType.BEHAVIORAL,
             "picked": directive.picked,
             "exploration": sliders.exploration,
             "bridge": lines.bridge(sliders, directive.upcoming_index),
@@ -296,7 +297,7 @@ def _angle(reply: Reply, settled: Settled) -> str:
 def _own_words(reply: Reply, settled: Settled) -> str:
     """What the flow says without a model."""
     if settled.step is Step.PROBE:
-        return f"You mentioned {settled.about}. {_angle(reply, settled)}"
+        return f"{_picked_up(reply, settled)} {_angle(reply, settled)}"
     if settled.step is Step.ANSWER_BACK:
         return "I cannot answer that in a practice interview. Is there anything else you would like to ask?"
     return lines.bridge(reply.wishes.sliders, reply.directive.upcoming_index)
@@ -320,7 +321,12 @@ def _naming(speech: str, settled: Settled, reply: Reply) -> str:
     """The follow-up, made to name words that the candidate really said."""
     if not speech or "?" not in speech:
         return _own_words(reply, settled)
-    return f"You mentioned {settled.about.replace(UNINTELLIGIBLE, '').strip()}. {speech}"
+    return f"{_picked_up(reply, settled)} {speech}"
+
+
+def _picked_up(reply: Reply, settled: Settled) -> str:
+    about = settled.about.replace(UNINTELLIGIBLE, "").strip()
+    return lines.picked_up(about, reply.directive.answer, len(reply.directive.picked))
 
 
 async def _dropped(task: asyncio.Task[Any] | None) -> None:

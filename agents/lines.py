@@ -9,6 +9,7 @@ from typing import Final
 
 from interview.flow import Directive, Settled, Step
 from interview.model import Sliders
+from interview.picking import Kind, as_picked
 
 HOLDING: Final = "Let me think about that for a second."
 APOLOGY: Final = "Sorry, I lost my thread for a moment. Could you say that once more?"
@@ -27,10 +28,26 @@ _KIND_BRIDGES: Final = (
     "Thank you for telling me about that.",
     "Thanks for taking me through it.",
     "I appreciate the detail.",
-    "Thank you, I can see that it took effort.",
+    "Thank you, that gives me a picture.",
 )
 FIXED: Final = (*CANNED.values(), *_NUDGES, *_BRIDGES, *_KIND_BRIDGES)
 """Lines that are the same for everyone, so that their sound may be kept."""
+
+
+_PICKED: Final = (
+    "You mentioned {}.",
+    "Let me come back to {}.",
+    "You spoke of {}.",
+    "I would like to stay with {}.",
+)
+_FIGURES: Final = ("You gave a figure: {}.", "I noted one figure, {}.")
+
+
+def picked_up(about: str, answer: str, n: int) -> str:
+    """The sentence that takes up ``about``, words of ``answer``; ``n`` counts follow-ups, for variety."""
+    pick = as_picked(about, answer)
+    ways = _FIGURES if pick.kind is Kind.FIGURE else _PICKED
+    return ways[n % len(ways)].format(pick.named())
 
 
 def bridge(sliders: Sliders, n: int) -> str:

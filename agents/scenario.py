@@ -77,7 +77,7 @@ class ScenarioAgent:
         except (LlmError, TimeoutError):
             scene = ""
         arrival = f"{after.name} again." if met else f"Hello, {after.name} here."
-        gives = f"I will hand {'back ' if met else ''}over to {after.name}, our {after.title}."
+        gives = f"I will hand {'back' if met else 'over'} to {after.name}, our {after.title}."
         return (
             Clause(gives, before),
             Clause(f"{arrival} {scene or scene_of(question.block)}", after.id),

@@ -16,13 +16,13 @@ from typing import Any, Final
 
 from interview.events import Prompting
 from interview.model import Question, QuestionType
+from interview.picking import salient
 from interview.reading import (
     asks_to_repeat,
     has_no_question,
     has_words,
     invites_questions,
     quoted,
-    salient,
     wants_to_stop,
 )
 
@@ -210,7 +210,8 @@ def settle(directive: Directive, judgement: Judgement | None) -> Settled:
     if step is Step.PROBE:
         about = quoted(judgement.about if judgement else "", directive.answer)
         if not about:
-            about = salient(directive.answer, directive.picked)
+            pick = salient(directive.answer, directive.picked)
+            about = pick.text if pick else ""
         if not about:
             step = next((s for s in directive.steps if s is not Step.PROBE), Step.CLARIFY)
     asked = {

@@ -1,9 +1,8 @@
-"""Reading the candidate's words by rule: requests, silence, and what is worth picking up."""
+"""Reading the candidate's words by rule: requests, silence, and quotes."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 from itertools import islice
 from typing import Final
 
@@ -29,7 +28,7 @@ _NOTHING: Final = re.compile(
 _INVITES: Final = re.compile(
     r"\b(?:questions? (?:for|do you)|ask (?:me|us)|want to know from|like to (?:ask|know))", re.IGNORECASE
 )
-_COMMON: Final = frozenset(
+COMMON: Final = frozenset(
     "a about actually after again all also always am an and another any anything are as asked at back "
     "basically be because been before being between bit both but by came can could did didn do does "
     "doing don done down during each even every everything few first for from get give go going good "
@@ -88,50 +87,9 @@ def quoted(claim: str, answer: str) -> str:
     """
     wanted = [w.lower() for w in words_of(claim)][:12]
     spans = [(m.group().lower(), m.start(), m.end()) for m in _WORD.finditer(answer)]
-    if not any(w not in _COMMON for w in wanted):
+    if not any(w not in COMMON for w in wanted):
         return ""
     for start in range(len(spans) - len(wanted) + 1):
         if [s[0] for s in spans[start : start + len(wanted)]] == wanted:
             return answer[spans[start][1] : spans[start + len(wanted) - 1][2]]
     return ""
-
-
-def salient(answer: str, avoid: Collection[str] = ()) -> str:
-    """The stretch of the answer most worth picking up: up to four words, names and numbers first.
-
-    What is in ``avoid`` (any case) has been picked up before and counts for little.
-
-    "" when the answer says nothing that could be picked up.
-    """
-    best, best_score = "", 0.0
-    worn = {phrase.lower() for phrase in avoid}
-    for sentence in re.split(r"(?<=[.!?:;])\s+|,\s+", answer.replace(UNINTELLIGIBLE, " ")):
-        spans = list(_WORD.finditer(sentence))
-        for start in range(len(spans)):
-            for end in range(start, min(start + 4, len(spans))):
-                picked = [span.group() for span in spans[start : end + 1]]
-                if not _stands_alone(picked):
-                    continue
-                score = sum(_weight(word, start + n) for n, word in enumerate(picked)) - 0.4 * len(picked)
-                if " ".join(picked).lower() in worn:
-                    score *= 0.3
-                if score > best_score:
-                    best, best_score = sentence[spans[start].start() : spans[end].end()], score
-    return best
-
-
-def _stands_alone(words: list[str]) -> bool:
-    """A phrase that reads as a thing: no function words in it, no verb at its ends."""
-    if any(word.lower() in _COMMON for word in words):
-        return False
-    first, last = words[0], words[-1]
-    verb_first = first.islower() and first.endswith(("ed", "ing", "ly")) and len(first) > 4
-    verb_last = last.islower() and last.endswith(("ed", "ing", "ly")) and len(last) > 4
-    return not (verb_first or verb_last or last[0].isdigit())
-
-
-def _weight(word: str, position: int) -> float:
-    if word.lower() in _COMMON:
-        return 0.0
-    named = word[0].isupper() and position > 0
-    return 0.7 + 0.08 * min(len(word), 12) + (0.9 if named else 0.0) + (0.5 if word[0].isdigit() else 0.0)

@@ -163,6 +163,19 @@ _ELSE: Final = (
     "guess in {lang} within {few} days, and shared the result with {colleague}. It saved {hours} hours a "
     "week, and I would do it the same way, only with the measurement set up earlier.",
 )
+_MORE: Final = (
+    "Mostly {colleague}. We looked at it together twice a week, and every change had one name on it.",
+    "I checked it against {k} records from the month before, and by hand for the {few} that looked odd.",
+    "The first sign was in {watch}, about {hours} hours before anybody complained. I would set that alert "
+    "earlier now.",
+    "{Colleague} saw it differently, and the point was fair: it cost us {few} days. We wrote both ways down "
+    "and took the one that was easier to undo.",
+    "It is still in use at {firm}. I looked at it again after {months} months, and {percent} percent of the "
+    "old cases have not come back.",
+    "I would ask {colleague} sooner. I waited {few} days because I wanted to be sure, and that was too long.",
+    "Honestly, the hard part was to say no. I left out {few} of {more} wishes and told each person why.",
+)
+"""What is said to a follow-up."""
 _REVERSE: Final = (
     "Yes, two: how do you decide what the team will not do in a quarter, and who is on call at night?",
     "Yes. What would you expect of me after the first three months, and how does the team review code?",
@@ -170,8 +183,11 @@ _REVERSE: Final = (
 )
 _INVITES: Final = re.compile(
     r"\b(do you have|have you got|are there|any) (any )?(other |more )?questions\b|questions for (us|me)|"
-    r"ask (us|me) anything",
+    r"(like|want|wish) to ask|ask (us|me) anything",
     re.IGNORECASE,
+)
+_FOLLOWS_UP: Final = re.compile(
+    r"^(you (mentioned|spoke of|gave)|let me come back|i would like to stay|i noted)\b", re.IGNORECASE
 )
 _FAREWELL: Final = re.compile(
     r"\b(good ?bye|that concludes|concludes our|wraps? up our|end of (the|our) interview|"
@@ -195,6 +211,8 @@ def answer(question: str, n: int, rng_seed: int) -> str:
     if _FAREWELL.search(question):
         return "Thank you for the conversation and for your questions. Have a good day."
     facts = _facts(n, rng_seed)
+    if _FOLLOWS_UP.match(question.strip()):
+        return _MORE[n % len(_MORE)].format(**facts)
     choice = random.Random(f"{rng_seed}:{n}:choice")
     # The last sentence is the question; what precedes it is often a comment on the answer before.
     asked = re.split(r"(?<=[.!?])\s+", question.strip())[-1]

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -347,5 +348,27 @@ def test_somebody_met_before_comes_back_by_name() -> None:
         history=[Said(TurnId(0), Speaker.INTERVIEWER, "Hi.", "hr", "q0")],
     )
     _, said = say(back, [move("advance"), "Noted. "])
-    assert "hand back over to Maya" in said
+    assert "hand back to Maya" in said
     assert "Maya again." in said
+
+
+@pytest.mark.parametrize(
+    ("answer", "asked"),
+    [
+        (
+            "We rebuilt our importer together and our team shipped it on time.",
+            "What was your own part in it?",
+        ),
+        (
+            "I asked the support lead and looked at the heap dumps for a long while.",
+            "What came of it in the end?",
+        ),
+        ("I fixed the importer, and the complaints stopped within six weeks.", QUESTIONS[1].angles[0]),
+    ],
+)
+def test_the_offline_interviewer_asks_for_what_a_story_leaves_open(answer: str, asked: str) -> None:
+    told = replace(QUESTIONS[1], type=QuestionType.BEHAVIORAL)
+    questions = (QUESTIONS[0], told, *QUESTIONS[2:])
+    settled, said = say(request(answer, questions=questions))
+    assert settled.step is Step.PROBE
+    assert said.endswith(asked)

@@ -44,3 +44,11 @@ def test_no_fixed_line_would_be_left_out_by_the_guard() -> None:
     for text in {*lines.CANNED.values(), *bridges, lines.goodbye("Mara")} - {""}:
         guard = SpeechGuard()
         assert " ".join([*guard.feed(text), *guard.end()]) == text
+
+
+def test_follow_ups_do_not_all_begin_alike_and_name_the_thing_as_the_listener_would() -> None:
+    answer = "Our nightly importer lost 5200 records."
+    said = [lines.picked_up("nightly importer", answer, n) for n in range(4)]
+    assert len(set(said)) == 4
+    assert all("your nightly importer" in one for one in said)
+    assert "figure" in lines.picked_up("5200 records", answer, 0)

@@ -13,7 +13,6 @@ from interview.reading import (
     has_words,
     invites_questions,
     quoted,
-    salient,
     wants_to_stop,
     word_spans,
     words_of,
@@ -77,19 +76,7 @@ def test_a_claim_is_quoted_as_it_was_said_or_not_at_all() -> None:
     assert quoted("", said) == ""
 
 
-def test_names_and_numbers_are_worth_more_than_common_words() -> None:
-    assert "Kestrel" in salient("It was a good time and we did a lot at Kestrel Health.")
-    assert salient("Yes, well, it was like that, you know.") == ""
-    first = salient("I rebuilt the importer with Postgres at Kestrel.")
-    assert salient("I rebuilt the importer with Postgres at Kestrel.", [first]) != first
-
-
 TEXT = st.text(alphabet=st.sampled_from("abcdefg ABC ,.!?'-12é\n"), max_size=200)
-
-
-@given(TEXT, st.lists(TEXT, max_size=3))
-def test_what_is_picked_up_was_said(text: str, avoid: list[str]) -> None:
-    assert salient(text, avoid) in text
 
 
 @given(TEXT, TEXT)

@@ -127,8 +127,9 @@ def test_an_interview_of_thirty_minutes_survives_the_death_of_its_server(data_di
         assert len(follow_ups) >= 4
         for one in follow_ups:
             assert one["reason"] in one["answer"]
-            names, heard = words_of(f"You mentioned {one['reason']}"), words_of(one["text"])
-            assert heard[: len(names)] == names[: len(heard)], "as far as it was heard"
+            named, heard = words_of(one["reason"]), words_of(one["text"])
+            whole = any(heard[at : at + len(named)] == named for at in range(len(heard)))
+            assert whole or len(heard) < len(named) + 7, "as far as it was heard"
 
     sim, stored = asyncio.run(first_half())
     assert len(stored) == len(talk.turns)
