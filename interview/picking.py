@@ -67,7 +67,9 @@ _CALENDAR: Final = frozenset(
 _STAYS: Final = frozenset("weekly monthly daily nightly hourly yearly family supply reply assembly".split())
 
 
-_NEVER: Final = COMMON | _FUNCTION | _ARTICLES | _VERBS | _COUNTS
+_HEADS: Final = frozenset("part parts thing things way people person time year years".split())
+"""Too common to be quoted, but what is picked must not stop before them: "the hard part"."""
+_NEVER: Final = (COMMON | _FUNCTION | _ARTICLES | _VERBS | _COUNTS) - _HEADS
 _NO_NAMES: Final = _CALENDAR | {"i", "a", "an"}
 _SENTENCE: Final = re.compile(r"[.!?:\n]")
 _CLAUSE: Final = re.compile(r"[,;()\[\]\"“”—–]| - ")
@@ -259,7 +261,7 @@ def _is_thing(words: Sequence[_Word], start: int, end: int, run: int) -> bool:
             "a",
             "an",
         )
-        return led and low not in _PLAIN and len(low) > 3 and not adjective
+        return led and low not in _PLAIN | _HEADS and len(low) > 3 and not adjective
     return led or (start == run and not words[run].opens and words[run - 1].low in _INTO)
 
 
@@ -271,8 +273,8 @@ def _pick(answer: str, words: Sequence[_Word], start: int, end: int, kind: Kind)
 
 
 def _worth(words: Sequence[_Word], kind: Kind, article: str) -> float:
-    said = sum(min(len(word.text), 10) for word in words if word.low not in _PLAIN)
-    worth = {Kind.NAME: 2.6, Kind.FIGURE: 2.0, Kind.THING: 1.6}[kind] + 0.05 * min(said, 24)
+    said = sum(min(len(word.text), 10) for word in words if word.low not in _PLAIN | _HEADS)
+    worth = {Kind.NAME: 2.6, Kind.FIGURE: 1.8, Kind.THING: 1.6}[kind] + 0.05 * min(said, 24)
     if kind is Kind.FIGURE:
         worth -= 0.9 * all(word.low in _WHEN or word.low in _COUNTS or word.text.isdigit() for word in words)
         worth -= 0.5 * (words[0].low in _COUNTS)
