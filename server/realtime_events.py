@@ -2,6 +2,9 @@
 
 Source: OpenAI's Realtime API (GA) server events, and `docs/realtime.md`. The state outlives sockets: the
 number of the last event, the last events themselves for a client that comes back, and the last items.
+
+Every event id says how far a client has got that names it when it comes back: events that are kept are
+numbered, all others carry the number before them and a part of their own, as in ``evt_5f31c2_118.7``.
 """
 
 from __future__ import annotations
@@ -62,15 +65,27 @@ class RealtimeEvents:
         self.session = session
         self._epoch = epoch
         self._session_id = new_id("sess")
-        self._events = 0
+        self._events = self._parts = 0
+        self._told: int | None = None
         self._kept: deque[tuple[int, bytes]] = deque(maxlen=KEPT_EVENTS)
         self._items: dict[str, dict[str, Any]] = {}
         self._last_item: str | None = None
         self._replies = 0
         self._partial: dict[str, str] = {}
 
-    def shown(self, kind: str) -> Frame:
-        """`session.created` or `session.updated`."""
+    def created(self) -> Frame:
+        """`session.created`, the first event of a connection: to have seen it is to have seen nothing."""
+        self._told = 0
+        return self._session("session.created")
+
+    def updated(self) -> Frame:
+        return self._session("session.updated")
+
+    def follow(self) -> None:
+        """From here on the client is sent what happens; what it has missed it does not ask for."""
+        self._told = None
+
+    def _session(self, kind: str) -> Frame:
         return self.event(kind, keep=False, session=self.session.shown(self._session_id))
 
     def item(self, item_id: str) -> dict[str, Any] | None:
@@ -78,8 +93,13 @@ class RealtimeEvents:
 
     def event(self, kind: str, /, *, keep: bool = True, **fields: Any) -> Frame:
         """``keep``: it is replayed to a client that comes back without having seen it."""
-        self._events += 1
-        data = _encode({"type": kind, "event_id": f"evt_{self._epoch}_{self._events}"} | fields)
+        if keep:
+            self._events += 1
+            place = f"{self._events}"
+        else:
+            self._parts += 1
+            place = f"{self._events if self._told is None else self._told}.{self._parts}"
+        data = _encode({"type": kind, "event_id": f"evt_{self._epoch}_{place}"} | fields)
         if keep:
             self._kept.append((self._events, data))
         return Frame(data)
@@ -101,14 +121,21 @@ class RealtimeEvents:
     def resumed(self, last_event: str | None, **where: Any) -> list[Frame]:
         """`viva.resumed` and what the client has not seen. ``where``: the reply under way."""
         self.session.extensions = True
-        head, _, tail = (last_event or "").rpartition("_")
-        known = head == f"evt_{self._epoch}" and tail.isdecimal() and len(tail) < 19
-        last = int(tail) if known else 0
-        missed = [frame for number, frame in self._kept if number > last] if known else []
-        oldest = self._kept[0][0] if self._kept else 0
-        complete = known and last <= self._events and (len(self._kept) < KEPT_EVENTS or oldest <= last + 1)
+        last = self._place(last_event)
+        missed = [] if last is None else [frame for number, frame in self._kept if number > last]
+        # A call that has not begun here began on a server that is gone, with all its events.
+        complete = last is not None and self.session.begun and last + len(missed) == self._events
+        self._told = last
         told = self.event("viva.resumed", keep=False, replayed=len(missed), complete=complete, **where)
+        self.follow()
         return [told, *map(Frame, missed)]
+
+    def _place(self, event_id: str | None) -> int | None:
+        """The number in an id of this process; None for any other."""
+        head, _, tail = (event_id or "").rpartition("_")
+        number = tail.partition(".")[0]
+        known = head == f"evt_{self._epoch}" and number.isdecimal() and len(number) < 19
+        return int(number) if known and int(number) <= self._events else None
 
     # --- what the candidate says -----------------------------------------------------------------------
 

@@ -203,6 +203,7 @@ class RealtimeLine:
         if self._socket is None or self._live.is_set():
             return
         self._turns.begin(self._info.language)
+        self._events.follow()
         self._live.set()
 
     def _introduce(self) -> None:

@@ -174,7 +174,8 @@ class RealtimeProtocol:
         for refused in made.refused:
             refused.event_id = event.event_id and event.event_id[:MAX_ID]
             frames.append(self.events.error(refused))
-        return Received([*frames, self.events.shown("session.updated")], made)
+        self.events.follow()  # a client that does not resume goes on from here
+        return Received([*frames, self.events.updated()], made)
 
     def _typed_item(self, item: sent.Item) -> Typed:
         is_text = item.content and all(part.type == "input_text" for part in item.content)
@@ -224,7 +225,7 @@ class RealtimeProtocol:
         """The first frame on every socket; a new client starts with a clean slate as to its pace."""
         self._ahead_ms = self._dropped_ms = 0.0
         self._fed_at = None
-        return self.events.shown("session.created")
+        return self.events.created()
 
 
 def _text(text: str) -> str:

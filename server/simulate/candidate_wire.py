@@ -155,8 +155,8 @@ class WireCheck:
         self.last_event: str | None = None
         self._rate = rate
         self._seen: set[str] = set()
-        self._epoch, self._last = "", 0
-        self._replayed = 0
+        self._epoch = ""
+        self._last = self._newest = (-1, 0)
         self._fresh = True
 
     def wrong(self, text: str) -> None:
@@ -164,7 +164,7 @@ class WireCheck:
             self.violations.append(text)
 
     def new_socket(self) -> None:
-        self._fresh, self._replayed = True, 0
+        self._fresh, self._last = True, (-1, 0)
 
     def reply_of(self, *, response: str = "", item: str = "") -> Reply | None:
         if response:
@@ -199,21 +199,22 @@ class WireCheck:
 
     def _number_it(self, kind: str, event_id: Any) -> None:
         head, _, tail = str(event_id or "").rpartition("_")
-        if not head.startswith("evt_") or not tail.isdecimal():
-            self.wrong(f"{kind}: event_id is not evt_CODE_NUMBER")
+        number, _, part = tail.partition(".")
+        if not head.startswith("evt_") or not number.isdecimal() or not (part or "0").isdecimal():
+            self.wrong(f"{kind}: event_id is not evt_CODE_NUMBER or evt_CODE_NUMBER.PART")
             return
         if event_id in self._seen:
             self.wrong(f"{kind}: its event_id came twice")
         self._seen.add(event_id)
         if head != self._epoch:  # another server process: it counts and numbers anew
-            self._epoch, self._last = head, 0
+            self._epoch, self._newest = head, (-1, 0)
             self.replies.clear()
-        if self._replayed:
-            self._replayed -= 1
-        elif int(tail) <= self._last:
+        place = int(number), int(part or 0)
+        if place <= self._last:
             self.wrong(f"{kind}: its event_id does not rise")
-        if int(tail) > self._last:
-            self._last, self.last_event = int(tail), event_id
+        self._last = place
+        if place > self._newest:
+            self._newest, self.last_event = place, event_id
 
     def _follow(self, kind: str, event: Event) -> None:
         if kind.startswith("response."):
@@ -221,7 +222,6 @@ class WireCheck:
         elif kind == "error":
             self.wrong(f"an error came back: {str(event['error'].get('code'))[:60]}")
         elif kind == "viva.resumed":
-            self._replayed = event["replayed"]
             if event["response_id"] is not None and (reply := self.replies.get(event["response_id"])):
                 reply.ends_ms = event["sent_ms"] or 0
         elif kind == "conversation.item.truncated":

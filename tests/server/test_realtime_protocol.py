@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server import realtime_messages as sent
+from server.realtime_events import Frame
 from server.realtime_protocol import (
     AHEAD_MS,
     MAX_SOUND,
@@ -337,6 +338,7 @@ def test_a_frame_that_is_too_big_is_skipped() -> None:
 def test_a_client_that_comes_back_is_told_what_it_missed() -> None:
     protocol = RealtimeProtocol("abc")
     updated(protocol, viva={})
+    protocol.session.begun = True
     frames = [protocol.events.viva("coach", text=str(n))[0] for n in range(5)]
     seen = json.loads(frames[2].data)["event_id"]
     told, *missed = protocol.events.resumed(seen, response_id=None)
@@ -348,8 +350,46 @@ def test_a_client_that_comes_back_is_told_what_it_missed() -> None:
         assert (missed, json.loads(told.data)["complete"]) == ([], False), strange
 
 
+def id_of(frame: Frame) -> str:
+    return str(json.loads(frame.data)["event_id"])
+
+
+def test_whichever_id_came_last_nothing_is_missed() -> None:
+    """A client that names the last id it was sent, wherever the connection broke before."""
+    protocol = RealtimeProtocol("abc")
+    events = protocol.events
+    seen = [id_of(protocol.connected())]
+    updated(protocol, viva={})
+    protocol.session.begun = True
+    cues = [events.viva("coach", text=str(n))[0] for n in range(6)]
+    out, frames = events.begin_reply()
+    seen += [
+        id_of(events.sound(out, 0, b"\0\0")),
+        id_of(events.viva("floor", keep=False, state="speaking")[0]),
+    ]
+    assert seen == ["evt_abc_0.1", "evt_abc_11.3", "evt_abc_11.4"]
+    seen.append(id_of(protocol.connected()))
+    missed = events.typed("item_x", "written while the line was down")
+    seen.append(id_of(protocol.receive("{", 0.0).frames[0]))
+    told, *again = events.resumed(id_of(cues[4]))
+    seen += [id_of(told), id_of(again[0]), id_of(again[-1])]
+    seen.append(id_of(events.event("viva.pong", keep=False, at=1)))
+    everything = [frame.data for frame in [*cues, *frames, *missed]]
+    for last, unseen in zip(seen, [0, 11, 11, 0, 0, 5, 6, 13, 13], strict=True):
+        told, *replayed = events.resumed(last)
+        assert [frame.data for frame in replayed] == everything[unseen:], last
+        assert json.loads(told.data)["complete"] is True
+
+
+def test_a_server_that_was_restarted_never_claims_to_know_it_all() -> None:
+    protocol = RealtimeProtocol("abc")
+    told, *missed = protocol.events.resumed(id_of(protocol.connected()))
+    assert (json.loads(told.data)["complete"], missed) == (False, [])
+
+
 def test_what_is_kept_is_bounded_and_a_gap_is_admitted() -> None:
     protocol = RealtimeProtocol("abc")
+    protocol.session.begun = True
     first = json.loads(protocol.events.event("first").data)["event_id"]
     for n in range(600):
         protocol.events.event("more", n=n)

@@ -7,6 +7,7 @@ from typing import Any
 
 from audio.ears import InterruptionConfirmed, InterruptionSuspected, SpeechStarted
 from audio.pcm import AudioMs
+from server.realtime_line import RealtimeLine
 from tests.fakes.realtime import ANSWER, FakeVoice, joined, register, utterance
 from tests.fakes.world import World, hold
 
@@ -119,5 +120,43 @@ def test_a_lost_socket_resumes(dsn: str) -> None:
             await again.until("response.done")
             await again.send("viva.end")
             assert await again.closed() == 1000
+
+    hold(dsn, act, voice=voice)
+
+
+def test_a_client_that_names_the_newest_id_it_saw_misses_nothing(dsn: str) -> None:
+    """It notes the id of every event, whatever it is, and its second connection dies at once."""
+    voice = FakeVoice()
+
+    async def act(world: World) -> None:
+        call = await register(world.http, world.base)
+        answers: list[str] = []
+        async with joined(world.http, call) as client:
+            await client.update(VIVA)
+            token = (await client.until("viva.session"))["resume_token"]
+            await client.until("response.done")
+            before = client.seen
+            client.abort()
+        line = world.viva.registry.line(call.call_id, RealtimeLine)
+        assert line is not None
+        async with joined(world.http, call) as short:
+            await voice.ears[0].hears(SpeechStarted(AudioMs(1000)), utterance(ANSWER))
+            last = short.seen[-1]["event_id"]
+            short.abort()
+        async with joined(world.http, call) as again:
+            await again.send("viva.resume", token=token, last_event=last)
+            assert (await again.until("viva.resumed"))["complete"] is True
+            await again.until("response.done")
+            await again.until("response.done")
+            had = {event["event_id"] for event in before}
+            for event in again.seen:
+                if event["event_id"] not in had and "transcript" in event:
+                    answers.append(event["transcript"])
+            await again.send("viva.end")
+            assert await again.closed() == 1000
+        assert answers[0] == ANSWER
+        numbers = [event["event_id"].rpartition("_")[2] for event in [*before, *again.seen]]
+        kept = {int(number) for number in numbers if "." not in number}
+        assert kept == set(range(1, max(kept) + 1))
 
     hold(dsn, act, voice=voice)

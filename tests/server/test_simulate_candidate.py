@@ -188,7 +188,9 @@ class Server:
         self.events = RealtimeEvents(session, "abc")
         self.rate = session.output.rate
         self.check = WireCheck(self.rate)
-        self.take(self.events.shown("session.created"))
+        self.take(self.events.created(), self.events.updated())
+        self.events.session.begun = True
+        self.events.follow()
 
     def take(self, *frames: Any) -> None:
         for frame in frames:
@@ -239,7 +241,7 @@ def test_a_client_that_comes_back_is_sent_what_it_missed() -> None:
     events.sound(out, 100, bytes(server.rate // 5))
     seen = server.check.last_event
     server.check.new_socket()
-    server.take(events.shown("session.created"))
+    server.take(events.created())
     where = {"response_id": out.response_id, "number": 1, "sent_ms": 200, "played_ms": 100}
     server.take(*events.resumed(seen, **where))
     server.sound(out, 200)

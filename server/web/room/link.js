@@ -70,7 +70,8 @@ export class Link {
     }
     const event = readEvent(data);
     if (!event) return;
-    if (event.event_id) this.lastEvent = event.event_id;
+    // What comes before the server has answered says nothing of what we have seen.
+    if (event.event_id && (this.live || GREETED.has(event.type))) this.lastEvent = event.event_id;
     if (event.type === "viva.session" && event.resume_token) this.resumeToken = event.resume_token;
     if (event.type === "viva.ended") this.finish();
     if (GREETED.has(event.type) && !this.live) this.up();

@@ -9,7 +9,7 @@ export const wish = (plays) => ({ type: "session.update", session: session(plays
 /** A server that was restarted does not remember what we can do; one that was not goes by what it knows. */
 export const resume = (token, lastEvent, plays) => ({ type: "viva.resume", token, last_event: lastEvent, session: session(plays) });
 /** The id before the first event of the server that made `eventId`: asks for all that is kept. */
-export const beforeAll = (eventId) => eventId.replace(/_\d+$/, "_0");
+export const beforeAll = (eventId) => eventId.replace(/_[\d.]+$/, "_0");
 export const playback = (responseId, playedMs, done) => ({
   type: "viva.playback", response_id: responseId, played_ms: Math.max(0, Math.round(playedMs)), done,
 });

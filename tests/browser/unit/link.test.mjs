@@ -88,9 +88,23 @@ test("a cut line comes back with what was said meanwhile", () => {
   assert.deepEqual(told.filter(([kind]) => kind === "up").map(([, data]) => data.resumed), [false, true]);
 });
 
+test("a socket that dies before the server has answered changes nothing of what was seen", () => {
+  const { world } = open();
+  world.accept();
+  world.cut();
+  world.pass(0);
+  world.socket.readyState = 1;
+  world.socket.onopen();
+  world.say({ type: "session.created", event_id: "e8" });
+  world.cut();
+  world.pass(500);
+  world.accept();
+  assert.equal(world.socket.sent[0].last_event, "e3");
+});
+
 test("a page that was loaded again asks for all that is kept", () => {
   const world = new World();
-  const kept = { resumeToken: "r7", lastEvent: beforeAll("evt_5f31c2_118") };
+  const kept = { resumeToken: "r7", lastEvent: beforeAll("evt_5f31c2_118.7") };
   new Link({ url: "ws://x", token: "t", on: () => {}, world, ...kept }).open();
   world.accept();
   const [{ type, token, last_event }] = world.socket.sent;
