@@ -16,7 +16,7 @@ import msgspec
 from agents.llm import Completion, LlmMalformed, LlmRefused, Prompt
 from agents.llm_gemini_api import REFUSALS, GeminiApi, VertexApi
 from agents.llm_gemini_sdk import SdkCompleter
-from agents.llm_http import DEFAULT_TIMEOUT, Post, conversation, ended, post_events, status_error
+from agents.llm_http import DEFAULT_TIMEOUT, Post, Wire, conversation, ended, status_error
 
 
 class _Part(msgspec.Struct):
@@ -71,7 +71,7 @@ class GeminiLLM:
         timeout: aiohttp.ClientTimeout = DEFAULT_TIMEOUT,
         thinking_budget: int | None = None,
     ) -> None:
-        self._session, self._timeout = session, timeout
+        self._wire = Wire(session, api.adapter, timeout)
         self._model, self._api = model, api
         self._thinking_budget = thinking_budget
         self._sdk = SdkCompleter(session, api, model, timeout, thinking_budget)
@@ -88,7 +88,7 @@ class GeminiLLM:
             await self._api.headers(),
             msgspec.json.encode(self._body(prompt)),
         )
-        async with aclosing(post_events(self._session, adapter, post, self._timeout)) as events:
+        async with aclosing(self._wire.events(post)) as events:
             async for data in events:
                 candidate = self._read(data)
                 if candidate is None:
@@ -106,7 +106,8 @@ class GeminiLLM:
         return Completion(await self._sdk.complete(prompt), self.model)
 
     async def aclose(self) -> None:
-        """Close the SDK's client, if one was made. May be called twice."""
+        """Close our connections, and the SDK's client if one was made. May be called twice."""
+        await self._wire.aclose()
         await self._sdk.aclose()
 
     def _read(self, data: str) -> _Candidate | None:

@@ -10,7 +10,7 @@ import aiohttp
 import msgspec
 
 from agents.llm import Completion, LlmEmpty, LlmMalformed, LlmRefused, LlmUnavailable, Prompt
-from agents.llm_http import DEFAULT_TIMEOUT, Post, conversation, ended, post_events, post_json, status_error
+from agents.llm_http import DEFAULT_TIMEOUT, Post, Wire, conversation, ended, status_error
 
 DEFAULT_BASE = "https://api.openai.com/v1"
 
@@ -67,7 +67,7 @@ class OpenAiLLM:
         seed_field: str = "seed",
         max_tokens_field: str = "max_tokens",
     ) -> None:
-        self._session, self._timeout = session, timeout
+        self._wire = Wire(session, adapter, timeout)
         self._model, self._adapter = model, adapter
         self._url = f"{base.rstrip('/')}/chat/completions"
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
@@ -80,11 +80,11 @@ class OpenAiLLM:
     async def stream(self, prompt: Prompt) -> AsyncGenerator[str, None]:
         spoke = finished = False
         post = self._post(prompt, stream=True)
-        async with aclosing(post_events(self._session, self._adapter, post, self._timeout)) as events:
+        async with aclosing(self._wire.events(post, last="[DONE]")) as events:
             async for data in events:
                 if data == "[DONE]":
                     finished = True
-                    break
+                    continue
                 for choice in self._read(data)[:1]:
                     if choice.delta is not None and (text := choice.delta.text()):
                         spoke = True
@@ -96,7 +96,7 @@ class OpenAiLLM:
 
     async def complete(self, prompt: Prompt) -> Completion:
         post = self._post(prompt, stream=False)
-        choices = self._read(await post_json(self._session, self._adapter, post, self._timeout))
+        choices = self._read(await self._wire.json(post))
         if not choices or choices[0].message is None:
             raise LlmMalformed(self._adapter, "no message in the answer")
         self._check_refusal(choices[0], choices[0].message)
@@ -105,7 +105,8 @@ class OpenAiLLM:
         return Completion(text, self.model)
 
     async def aclose(self) -> None:
-        """Nothing of our own to close."""
+        """Close our connections. May be called twice."""
+        await self._wire.aclose()
 
     def _read(self, data: str | bytes) -> list[_Choice]:
         try:

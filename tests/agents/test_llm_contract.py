@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanage
 import pytest
 
 from agents.llm import LLM
-from tests.fakes.vendor_cases import PROMPT, VENDORS, Case, drain
+from tests.fakes.vendor_cases import PROMPT, WAYS, Case, drain
 from tests.fakes.vendors import Say, run
 
 # Opens an adapter that is ready to answer PROMPT.
@@ -24,7 +24,7 @@ def _opener(case: Case) -> Opener:
     return opened
 
 
-LLMS: list[tuple[str, Opener]] = [(case.name, _opener(case)) for case in VENDORS]
+LLMS: list[tuple[str, Opener]] = [(str(case), _opener(case)) for case in WAYS]
 every_llm = pytest.mark.parametrize("opener", [o for _, o in LLMS], ids=[n for n, _ in LLMS])
 
 

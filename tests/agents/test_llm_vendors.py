@@ -17,10 +17,10 @@ from agents.llm_gemini import GeminiLLM
 from agents.llm_gemini_api import VertexApi
 from agents.llm_http import DEFAULT_TIMEOUT
 from agents.llm_openai import OpenAiLLM
-from tests.fakes.vendor_cases import PROMPT, SCHEMA, VENDORS, Case, drain, failure
+from tests.fakes.vendor_cases import PROMPT, SCHEMA, VENDORS, WAYS, Case, drain, failure
 from tests.fakes.vendors import Blocked, CutShort, Die, Fail, Raw, Say, Stall, Step, run
 
-vendors = pytest.mark.parametrize("case", VENDORS, ids=str)
+vendors = pytest.mark.parametrize("case", WAYS, ids=str)
 
 
 @vendors

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import ExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
+from unittest.mock import patch
 
 import aiohttp
 import pytest
@@ -38,20 +40,24 @@ class Case:
     name: str
     fake: Callable[[tuple[Step, ...]], Vendor]
     make: Make
+    proxied: bool = False
 
     def __str__(self) -> str:
-        return self.name
+        return f"{self.name} by proxy" if self.proxied else self.name
 
     @asynccontextmanager
     async def open(
         self, *script: Step, timeout: aiohttp.ClientTimeout = DEFAULT_TIMEOUT
     ) -> AsyncIterator[tuple[LLM, Vendor]]:
-        vendor = self.fake(script)
+        vendor, stack = self.fake(script), ExitStack()
         async with vendor.serve() as base, aiohttp.ClientSession() as session:
+            if self.proxied:
+                stack.enter_context(patch.dict(os.environ, {"http_proxy": base, "no_proxy": ""}))
             llm = self.make(session, base, timeout)
             try:
                 yield llm, vendor
             finally:
+                stack.close()
                 await llm.aclose()
                 await llm.aclose()
 
@@ -62,6 +68,11 @@ async def _token() -> str:
 
 def _openai(session: aiohttp.ClientSession, base: str, timeout: aiohttp.ClientTimeout) -> LLM:
     return OpenAiLLM(session, model="m", api_key="SECRET", base=f"{base}/v1", timeout=timeout)
+
+
+def _openai_elsewhere(session: aiohttp.ClientSession, base: str, timeout: aiohttp.ClientTimeout) -> LLM:
+    """Nobody listens there, and it counts as no loopback: only a proxy can answer."""
+    return OpenAiLLM(session, model="m", api_key="SECRET", base="http://127.0.0.2:9/v1", timeout=timeout)
 
 
 def _mistral(session: aiohttp.ClientSession, base: str, timeout: aiohttp.ClientTimeout) -> LLM:
@@ -82,6 +93,8 @@ VENDORS = [
     Case("gemini", FakeGemini, _gemini),
     Case("vertex", FakeVertex, _vertex),
 ]
+WAYS = [*VENDORS, Case("openai", FakeOpenAi, _openai_elsewhere, proxied=True)]
+"""Each vendor over our own client, and one over the other way."""
 
 
 async def drain(llm: LLM, prompt: Prompt = PROMPT) -> tuple[list[str], LlmError | None]:
