@@ -209,7 +209,7 @@ class VadPool:
             h, c = self._h[slots], self._c[slots]
             said = self._silero.judge(self._windows[: len(taken)], h, c)
             self._h[slots], self._c[slots] = h, c
-        for stream, probability in zip(taken, said.tolist(), strict=True):
+        for stream, probability in zip(taken, said, strict=True):
             if stream.slot < 0:  # closed by another's verdict in this very pass
                 continue
             if stream.give(probability):

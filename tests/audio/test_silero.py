@@ -95,7 +95,7 @@ def test_any_sound_gives_a_probability(silero: Silero, rows: int, sound: str) ->
         windows[:, 300] = 1
     h, c = np.zeros((rows, STATE), np.float32), np.zeros((rows, STATE), np.float32)
     for _ in range(50):
-        said = silero.judge(windows, h, c)
+        said = np.array(silero.judge(windows, h, c))
         assert said.shape == (rows,)
         assert np.isfinite(said).all()
         assert ((said >= 0) & (said <= 1)).all()

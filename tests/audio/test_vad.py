@@ -102,7 +102,7 @@ def test_the_gate_keeps_quiet_from_the_network(monkeypatch: pytest.MonkeyPatch) 
     pool, seen = VadPool(SILERO), 0
     judge = pool._silero.judge
 
-    def counted(windows: np.ndarray, h: np.ndarray, c: np.ndarray) -> np.ndarray:
+    def counted(windows: np.ndarray, h: np.ndarray, c: np.ndarray) -> list[float]:
         nonlocal seen
         seen += len(windows)
         return judge(windows, h, c)
