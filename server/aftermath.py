@@ -21,7 +21,7 @@ from interview.flow import Progress, Stage
 from interview.model import SessionStatus
 from interview.rubric import Confidence, Dimension
 from interview.threads import Given, Place, Thread, locate
-from server.analytics import NO_JUDGE, AnalyticsService, given_of, settled, state_of, threads_of
+from server.analytics import BROKEN, NO_JUDGE, AnalyticsService, given_of, settled, state_of, threads_of
 from server.logs import safe_call_id
 from server.provider_record import details_of, ending_of, heard_in
 from server.retell_api import RetellApi, RetellError
@@ -81,6 +81,10 @@ class Aftermath:
     def handlers(self) -> dict[str, Handler]:
         return {SCORE: self.score, ANALYSE: self.analyse, INSIGHTS: self.insights, **self.also}
 
+    def instead(self) -> dict[str, Handler]:
+        """What is done in place of a job that workers die of."""
+        return {SCORE: self.leave_unscored}
+
     # --- one answer --------------------------------------------------------------------------------
 
     async def score(self, job: Job) -> None:
@@ -105,7 +109,7 @@ class Aftermath:
                 evaluation = await self.evaluator.evaluate(thread.case, [record.response.name])
             except LlmError as trouble:
                 if last:
-                    await self.results.save_evaluation(call_id, key, "", _unjudged(), {})
+                    await self.results.save_evaluation(call_id, key, "", _unjudged(NO_JUDGE), {})
                     await self._follow_on(call_id)
                 raise patient(trouble) from None
             places = _places(thread, evaluation)
@@ -119,6 +123,18 @@ class Aftermath:
                     await self._follow_on(call_id)
                 raise patient(trouble) from None
             await self.results.save_feedback(call_id, key, thread.digest, feedback)
+
+    async def leave_unscored(self, job: Job) -> None:
+        """Store that this thread was not assessed, so that its call is analysed without it."""
+        call_id, question_id = job.payload["call_id"], job.payload["question_id"]
+        try:
+            record = await self.runs.record(call_id)
+            thread = next((t for t in threads_of(record) if t.question.id == question_id), None)
+            if thread is not None and not settled(record, thread):
+                await self.results.save_evaluation(call_id, question_id, "", _unjudged(BROKEN), {})
+            await self._follow_on(call_id)
+        except NotFound:
+            log.info("call is gone, nothing to score", call_id=safe_call_id(call_id))
 
     async def _follow_on(self, call_id: str) -> None:
         """Words that changed meanwhile are judged again; the last score of a call has it analysed."""
@@ -279,11 +295,11 @@ def _is_over(record: CallRecord) -> bool:
     return run.is_ended or run.status in (SessionStatus.INTERRUPTED, SessionStatus.ABANDONED)
 
 
-def _unjudged() -> Evaluation:
+def _unjudged(why: str) -> Evaluation:
     return Evaluation(
-        tuple(Verdict(dimension, None, NO_JUDGE, confidence=Confidence.LOW) for dimension in Dimension),
+        tuple(Verdict(dimension, None, why, confidence=Confidence.LOW) for dimension in Dimension),
         None,
-        NO_JUDGE,
+        why,
         Confidence.LOW,
     )
 

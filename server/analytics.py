@@ -23,6 +23,7 @@ from storage.ports import CallRecord, SessionRepository, StoredAnswer, StoredRes
 from storage.results import OVERALL, Analysis, PostgresResults
 
 NOTHING: Final = "nothing was said that could be scored"
+BROKEN: Final = "scoring this answer failed; run it again with viva jobs retry"
 NO_JUDGE: Final = "no judge could be reached; run the scoring again with viva jobs retry"
 NO_ANALYST: Final = "The scores stand. The summary in words could not be written; viva jobs retry asks again."
 WITHOUT_WORDS: Final = "-"

@@ -21,7 +21,7 @@ from server.limits import RateLimit
 from server.problems import Problem
 from server.rest import CANDIDATE, LOCAL_CANDIDATE, answer
 from server.views import ResponseView, View, response_view
-from storage.jobs import PostgresJobs, analyse_job, insights_job
+from storage.jobs import PostgresJobs, analyse_job, analyses_of, insights_job
 from storage.ports import CallRecord, NotFound, SessionRepository, StoredSession
 from storage.runs import Ending, PostgresRuns
 
@@ -30,6 +30,9 @@ MAX_TRANSCRIPT: Final = 100_000
 SOON_S: Final = 2
 LATER_S: Final = 10
 """When to ask again: for a call that is over, and for one that goes on."""
+UNDER_WAY: Final = "The analysis is under way."
+GOES_ON: Final = "The call is not over yet."
+GIVEN_UP: Final = "The analysis has failed. Whoever runs this server can start it again with viva jobs retry."
 log = structlog.get_logger("viva.rest_calls")
 
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
@@ -152,12 +155,15 @@ class CallRest:
         if run.is_analysed:
             return answer(_call_view(record))
         over = run.is_ended or run.status in (SessionStatus.INTERRUPTED, SessionStatus.ABANDONED)
-        if over or run.transport == "retell":
+        detail = UNDER_WAY if over else GOES_ON
+        if await self.jobs.is_given_up(analyses_of(run.call_id)):
+            detail = GIVEN_UP  # asking must not start anew what fails every time
+        elif over or run.transport == "retell":
             await self.jobs.add(analyse_job(run.call_id, "asked"))
         pending = PendingView(
             call_id=run.call_id,
             status=SessionStatus(run.status),
-            detail="The analysis is under way." if over else "The call is not over yet.",
+            detail=detail,
             is_ended=run.is_ended,
         )
         return answer(pending, 202, **{"Retry-After": str(SOON_S if over else LATER_S)})

@@ -129,6 +129,7 @@ class Worker:
                 explain=explain,
                 on_trouble=_report,
                 tick=self._sweep,
+                instead=self._aftermath.instead(),
                 concurrency=self._concurrency,
             )
             try:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import asyncpg
 
+from storage.job_deliveries import Deliveries
 from storage.jobs import preload_queue, read_payload
 from storage.ports import StorageDown
 from storage.wire import guard
@@ -25,6 +26,8 @@ HEARTBEAT_S: Final = 30.0
 POLL_S: Final = 3.0
 """New jobs announce themselves; one that was put back for another try does not, and is found by looking."""
 CONCURRENCY: Final = 4
+DEATHS: Final = 5
+"""A job that was in hand when so many workers died is kept as failed, and given to no further one."""
 JOB_S: Final = 180.0
 """A handler that takes longer is stopped, and tried again."""
 STOP_S: Final = 10.0
@@ -44,6 +47,10 @@ class TryAgain(Exception):
 
 class GaveUp(Exception):
     """What is stored with a job that failed for good."""
+
+
+class Deadly(Exception):
+    """Every worker that takes this job dies of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,8 @@ class JobRunner:
     """One worker. ``run`` until ``stop``; it raises StorageDown when the database goes away.
 
     ``explain`` words an exception for the job's record; it must hold nothing private. ``tick`` is called
-    once a minute, by one of all the workers.
+    once a minute, by one of all the workers. ``instead`` has what is to be done, by kind, for a job that is
+    kept as failed because workers die of it; it is called in place of the handler, and once.
     """
 
     dsn: str
@@ -75,6 +83,7 @@ class JobRunner:
     explain: Callable[[Exception], str] = lambda error: type(error).__name__
     on_trouble: OnTrouble = lambda job, why: None
     tick: Tick | None = None
+    instead: Mapping[str, Handler] = field(default_factory=dict)
     concurrency: int = CONCURRENCY
     heartbeat_s: float = HEARTBEAT_S
     poll_s: float = POLL_S
@@ -89,8 +98,17 @@ class JobRunner:
     async def run(self) -> None:
         await asyncio.to_thread(preload_queue)
         # Without Viva's JSON codec: PGQueuer reads and writes jsonb as text. One connection listens.
+        # A crash of the database may take back what the queue noted last, which costs a repeat: nobody
+        # waits for the disk here, and live calls find it free.
         with guard():
-            pool = await asyncpg.create_pool(self.dsn, min_size=1, max_size=3, timeout=5, command_timeout=30)
+            pool = await asyncpg.create_pool(
+                self.dsn,
+                min_size=1,
+                max_size=3,
+                timeout=5,
+                command_timeout=30,
+                server_settings={"synchronous_commit": "off"},
+            )
         try:
             await self._work(pool)
         finally:
@@ -135,9 +153,10 @@ class JobRunner:
     def _queue(self, pool: Any) -> Any:
         from pgqueuer import PgQueuer
 
-        queue = PgQueuer.from_asyncpg_pool(pool)
+        queue, deliveries = PgQueuer.from_asyncpg_pool(pool), Deliveries(pool)
         for kind, handler in self.handlers.items():
-            queue.entrypoint(kind, on_failure="hold", accepts_context=False)(self._entry(kind, handler))
+            entry = self._entry(kind, handler, deliveries)
+            queue.entrypoint(kind, on_failure="hold", accepts_context=False)(entry)
         if self.tick is not None:
             tick = self.tick
 
@@ -147,7 +166,7 @@ class JobRunner:
             queue.schedule("minute", "* * * * *", accepts_context=False)(minute)
         return queue
 
-    def _entry(self, kind: str, handler: Handler) -> Callable[[Any], Awaitable[None]]:
+    def _entry(self, kind: str, handler: Handler, deliveries: Deliveries) -> Callable[[Any], Awaitable[None]]:
         from pgqueuer.errors import RetryRequested
 
         async def entry(raw: Any) -> None:
@@ -157,8 +176,8 @@ class JobRunner:
             assert task is not None
             self._running.add(task)
             try:
-                async with asyncio.timeout(JOB_S):
-                    await handler(job)
+                async with deliveries.begun(job.id) as died:
+                    await self._do(job, handler, died)
                 return
             except asyncio.CancelledError:
                 # The library would take a cancelled job for one that is not wanted any more.
@@ -166,6 +185,8 @@ class JobRunner:
                 last = False
             except TryAgain as wish:
                 pause, why = wish.after_s, str(wish)
+            except Deadly as verdict:
+                pause, why, last = 0.0, str(verdict), True
             except Exception as error:
                 pause, why = self.pauses_s[min(raw.attempts, len(self.pauses_s) - 1)], self.explain(error)
             finally:
@@ -177,6 +198,21 @@ class JobRunner:
             raise RetryRequested(delay=timedelta(seconds=pause), reason=why)
 
         return entry
+
+    async def _do(self, job: Job, handler: Handler, died: int) -> None:
+        """Run the handler, unless ``died`` workers are enough."""
+        if died < DEATHS:
+            async with asyncio.timeout(JOB_S):
+                await handler(job)
+            return
+        # Beyond the limit, not even what is done instead has come to an end.
+        if died == DEATHS and job.kind in self.instead:
+            async with asyncio.timeout(JOB_S):
+                await self.instead[job.kind](job)
+        raise Deadly(
+            f"{DEATHS} workers died while they were at this job: look into their logs, then run it again "
+            f"with viva jobs retry {job.id}"
+        )
 
 
 def _outcome(work: asyncio.Task[None]) -> None:

@@ -37,13 +37,16 @@ ORDER BY id LIMIT $3
 
 # A failed job whose key waits or runs again meanwhile stays: the newer one does its work.
 _RETRY: Final = """
-UPDATE pgqueuer q SET status = 'queued', execute_after = now(), updated = now(), attempts = 0,
-    queue_manager_id = NULL
-WHERE status = 'failed' AND ($1::bigint[] IS NULL OR id = ANY ($1))
-    AND NOT EXISTS (SELECT FROM pgqueuer o WHERE o.dedupe_key = q.dedupe_key AND o.id <> q.id
-        AND (o.status IN ('queued', 'picked') OR (o.status = 'failed' AND o.id > q.id
-            AND ($1::bigint[] IS NULL OR o.id = ANY ($1)))))
-RETURNING id
+WITH again AS (
+    UPDATE pgqueuer q SET status = 'queued', execute_after = now(), updated = now(), attempts = 0,
+        queue_manager_id = NULL
+    WHERE status = 'failed' AND ($1::bigint[] IS NULL OR id = ANY ($1))
+        AND NOT EXISTS (SELECT FROM pgqueuer o WHERE o.dedupe_key = q.dedupe_key AND o.id <> q.id
+            AND (o.status IN ('queued', 'picked') OR (o.status = 'failed' AND o.id > q.id
+                AND ($1::bigint[] IS NULL OR o.id = ANY ($1)))))
+    RETURNING id
+), forgiven AS (DELETE FROM job_deliveries WHERE job_id IN (SELECT id FROM again))
+SELECT id FROM again
 """
 
 
@@ -55,7 +58,12 @@ def score_job(call_id: str, question_id: str, digest: str) -> NewJob:
 
 def analyse_job(call_id: str, cause: str, after_s: float = 0.0) -> NewJob:
     """Analyse a call. ``cause`` keeps apart what must not be taken for a repeat of one another."""
-    return NewJob(ANALYSE, {"call_id": call_id, "cause": cause}, f"analyse:{call_id}:{cause}", after_s)
+    return NewJob(ANALYSE, {"call_id": call_id, "cause": cause}, f"{analyses_of(call_id)}{cause}", after_s)
+
+
+def analyses_of(call_id: str) -> str:
+    """What the keys of all analyses of a call begin with."""
+    return f"analyse:{call_id}:"
 
 
 def insights_job(session_id: str) -> NewJob:
@@ -157,6 +165,17 @@ class PostgresJobs:
             async with self._pool.acquire(timeout=ACQUIRE_S) as db:
                 rows = await db.fetch(_RETRY, None if job_ids is None else list(job_ids))
         return sorted(row["id"] for row in rows)
+
+    async def is_given_up(self, key_prefix: str) -> bool:
+        """Whether jobs whose keys begin so are kept as failed, and none waits or runs."""
+        with guard():
+            async with self._pool.acquire(timeout=ACQUIRE_S) as db:
+                found: bool = await db.fetchval(
+                    "SELECT coalesce(bool_and(status = 'failed'), false) FROM pgqueuer "
+                    "WHERE starts_with(dedupe_key, $1)",
+                    key_prefix,
+                )
+        return found
 
     async def forget_old(self) -> None:
         """Drop the log of what was done long ago."""

@@ -1,11 +1,14 @@
 """A worker process that judges at once and by rule, made to be killed: ``python killable_worker.py DSN``.
 
-It writes a dot for every job it has done, so that its parent knows when to strike.
+It writes a dot for every job it has done, so that its parent knows when to strike. A question that is
+called ``deadly…`` kills it, as a fault in a library would.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 
 from interview.evaluation import Evaluation, Quote, Verdict
@@ -28,6 +31,8 @@ async def main(dsn: str) -> None:
 
     async def score(job: Job) -> None:
         question_id = job.payload["question_id"]
+        if question_id.startswith("deadly"):
+            os.kill(os.getpid(), signal.SIGKILL)
         evaluation = judge(question_id)
         places = {v.dimension: [Place(1, 0, 1)] for v in evaluation.verdicts}
         await results.save_evaluation(
@@ -36,8 +41,15 @@ async def main(dsn: str) -> None:
         sys.stdout.write(".")
         sys.stdout.flush()
 
+    async def leave(job: Job) -> None:
+        sys.stdout.write("!")
+        sys.stdout.flush()
+
     # A heartbeat so long that only the parent decides when a dead worker's jobs are given out again.
-    await JobRunner(dsn, {"score-answer": score}, concurrency=16, heartbeat_s=600.0).run()
+    runner = JobRunner(
+        dsn, {"score-answer": score}, instead={"score-answer": leave}, concurrency=16, heartbeat_s=600.0
+    )
+    await runner.run()
 
 
 if __name__ == "__main__":

@@ -9,9 +9,9 @@ from agents.llm import Completion, LlmMalformed, LlmRateLimited, LlmUnavailable,
 from agents.llm_offline import OfflineLLM
 from interview.rubric import Dimension
 from server.aftermath import explain, patient
-from server.analytics import NO_JUDGE
+from server.analytics import BROKEN, NO_JUDGE
 from storage.job_runner import Job, TryAgain
-from storage.jobs import analyse_job, score_job
+from storage.jobs import SCORE, analyse_job, score_job
 from storage.ports import JobState, StorageDown
 from tests.fakes.aftermath import SAID, After, Coach, Judge, afterwards
 
@@ -401,3 +401,34 @@ def test_what_is_stored_of_a_trouble_holds_nothing_private() -> None:
     assert explain(ValueError("Zoe said: I am a nurse")) == "ValueError"
     assert explain(StorageDown("is it running?")) == "is it running?"
     assert explain(DOWN) == "fake: no connection"
+
+
+def test_an_answer_whose_scoring_kills_workers_is_left_out_and_said_so(dsn: str) -> None:
+    async def act(after: After) -> None:
+        await after.register()
+        fence = await after.answer("call1", SAID, finished=["q2"])
+        await after.end("call1", fence)
+        (deadly,) = [job for job in await after.jobs.listing() if job.payload.get("question_id") == "q2"]
+        job = Job(deadly.id, deadly.kind, deadly.payload, 0, last=False)
+        for _ in range(2):
+            await after.aftermath.instead()[SCORE](job)
+        await after.pool.execute("UPDATE pgqueuer SET status = 'failed' WHERE id = $1", deadly.id)
+        await after.work_off(later=True)
+        record = await after.aftermath.runs.record("call1")
+        assert record.response.is_analysed
+        left_out = record.evaluations["q2"].evaluation
+        assert (left_out.overall, left_out.reason) == (None, BROKEN)
+        assert {key for key, known in record.evaluations.items() if known.evaluation.overall is not None} == {
+            "q1",
+            "q3",
+        }
+        # Run again, and this time nothing dies: the score comes, and the call is analysed with it.
+        assert await after.jobs.retry([deadly.id]) == [deadly.id]
+        await after.work_off(later=True)
+        record = await after.aftermath.runs.record("call1")
+        assert record.evaluations["q2"].evaluation.overall is not None
+        # What was judged meanwhile stays.
+        await after.aftermath.instead()[SCORE](job)
+        assert (await after.aftermath.runs.record("call1")).evaluations == record.evaluations
+
+    afterwards(dsn, act)

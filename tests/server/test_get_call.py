@@ -12,6 +12,7 @@ from joserfc.jwk import OctKey
 
 from agents.llm import LLM, Completion, LlmRateLimited, LlmUnavailable, Prompt
 from agents.llm_offline import OfflineLLM
+from server.rest_calls import GIVEN_UP, UNDER_WAY
 from tests.fakes.aftermath import SAID, After, Coach, Judge
 from tests.fakes.rest import ROOT, Rest, serve
 
@@ -89,6 +90,22 @@ def test_asking_for_an_interrupted_call_has_it_analysed_now(dsn: str) -> None:
         assert (await rest.get("/api/get-call?call_id=call1")).status == 202
         await after.work_off()
         assert (await rest.get("/api/get-call?call_id=call1")).json["status"] == "interrupted"
+
+    at_app(dsn, act)
+
+
+def test_asking_does_not_start_anew_what_has_failed_for_good(dsn: str) -> None:
+    async def act(rest: Rest, after: After) -> None:
+        await after.held()
+        await after.pool.execute("UPDATE pgqueuer SET status = 'failed'")
+        for _ in range(2):
+            got = await rest.get("/api/get-call?call_id=call1")
+            assert (got.status, got.json["detail"]) == (202, GIVEN_UP)
+        (dead,) = await after.jobs.listing()
+        await after.jobs.retry([dead.id])
+        assert (await rest.get("/api/get-call?call_id=call1")).json["detail"] == UNDER_WAY
+        await after.work_off()
+        assert (await rest.get("/api/get-call?call_id=call1")).status == 200
 
     at_app(dsn, act)
 

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
 import pytest
 
 from storage import job_runner
-from storage.job_runner import Handler, Job, JobRunner, TryAgain
+from storage.job_runner import DEATHS, Handler, Job, JobRunner, TryAgain
 from storage.jobs import SCORE, PostgresJobs, analyse_job, insights_job, preload_queue, score_job
 from storage.ports import JobState, StorageDown
 from tests.storage.samples import Stores, with_stores
@@ -48,6 +49,11 @@ class Desk:
         while not holds():
             await self.changed.wait()
             self.changed.clear()
+
+    async def until_done(self) -> None:
+        left = 1
+        while left:
+            left = await self.stores.pool.fetchval("SELECT count(*) FROM pgqueuer WHERE status <> 'failed'")
 
 
 def at_desk(
@@ -199,3 +205,32 @@ def test_no_database_is_reported_too() -> None:
     preload_queue()
     with pytest.raises(StorageDown):
         asyncio.run(JobRunner("postgresql://nobody@127.0.0.1:1/none", {}).run())
+
+
+def test_a_job_that_workers_die_of_is_put_aside_at_once_and_unworked(dsn: str) -> None:
+    done: list[str] = []
+
+    async def score(job: Job) -> None:
+        done.append("worked")
+
+    async def leave(job: Job) -> None:
+        done.append("left")
+
+    async def act(desk: Desk) -> None:
+        for deaths, wanted in ((DEATHS - 1, ["worked"]), (DEATHS, ["left"]), (DEATHS + 1, [])):
+            done.clear()
+            await desk.jobs.add(score_job("c", f"q{deaths}", "d"))
+            await desk.stores.pool.execute(
+                "INSERT INTO job_deliveries SELECT id, $1 FROM pgqueuer WHERE status = 'queued'", deaths
+            )
+            runner = replace(desk.runner_of({SCORE: score}), instead={SCORE: leave})
+            await working(runner, desk.until_done)
+            assert done == wanted
+        left = await desk.jobs.listing()
+        assert [(job.state, job.payload["question_id"]) for job in left] == [
+            (JobState.FAILED, f"q{DEATHS}"),
+            (JobState.FAILED, f"q{DEATHS + 1}"),
+        ]
+        assert len(desk.troubles) == 2
+
+    at_desk(dsn, act)
