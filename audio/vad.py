@@ -155,7 +155,6 @@ class VadPool:
         self._free = list(range(16))
         self._ready: dict[VadStream, None] = {}
         self._woken = asyncio.Event()
-        self._windows: Floats = np.zeros((BATCH, CONTEXT + WINDOW), np.float32)
 
     def open(self, judged: Judged, lost: Lost = lambda windows: None) -> VadStream:
         if not self._free:
@@ -194,7 +193,7 @@ class VadPool:
         taken: list[VadStream] = []
         for stream in list(self._ready)[:BATCH]:
             del self._ready[stream]
-            if stream.take(self._windows[len(taken)]):
+            if stream.take(self._silero.windows[len(taken)]):
                 taken.append(stream)
         if taken:
             self._pass(taken)
@@ -204,10 +203,10 @@ class VadPool:
         slots = [stream.slot for stream in taken]
         if len(taken) == 1:
             h, c = self._h[slots[0] : slots[0] + 1], self._c[slots[0] : slots[0] + 1]
-            said = self._silero.judge(self._windows[:1], h, c)
+            said = self._silero.step(1, h, c)
         else:
             h, c = self._h[slots], self._c[slots]
-            said = self._silero.judge(self._windows[: len(taken)], h, c)
+            said = self._silero.step(len(taken), h, c)
             self._h[slots], self._c[slots] = h, c
         for stream, probability in zip(taken, said, strict=True):
             if stream.slot < 0:  # closed by another's verdict in this very pass

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from audio import vad_silero
 from audio.vad_silero import BATCH, CONTEXT, STATE, WINDOW, Floats, Silero
 from tests.fakes.human_speech import in_room, join, needed, prompt, silence
 
@@ -68,6 +69,21 @@ def test_the_weights_are_those_the_exporter_writes() -> None:
     assert set(stored.files) == set(fresh)
     assert all((stored[name] == fresh[name]).all() for name in fresh)
     assert "MIT" in (data / "silero_v6.LICENSE.txt").read_text(encoding="utf-8")
+
+
+def test_numpy_without_the_loop_of_its_own_transforms_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = np.random.default_rng(3).standard_normal((3, 4, 256)).astype(np.float32)
+    by_loop, by_rfft = np.zeros((2, 3, 4, 129), np.complex64)
+    vad_silero.transform()(frames, by_loop)
+
+    def missing(name: str) -> None:
+        raise ImportError(name)
+
+    monkeypatch.setattr(vad_silero, "import_module", missing)
+    vad_silero.transform()(frames, by_rfft)
+    assert np.abs(by_loop).max() > 1
+    assert np.abs(by_loop - by_rfft).max() < 1e-5
+    assert np.abs(by_loop - np.fft.rfft(frames.astype(np.float64))).max() < 1e-4
 
 
 def test_streams_of_a_batch_do_not_touch_each_other(silero: Silero) -> None:

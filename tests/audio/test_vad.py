@@ -100,14 +100,14 @@ def test_the_gate_costs_no_speech(level: float) -> None:
 
 def test_the_gate_keeps_quiet_from_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
     pool, seen = VadPool(SILERO), 0
-    judge = pool._silero.judge
+    step = pool._silero.step
 
-    def counted(windows: np.ndarray, h: np.ndarray, c: np.ndarray) -> list[float]:
+    def counted(rows: int, h: np.ndarray, c: np.ndarray) -> list[float]:
         nonlocal seen
-        seen += len(windows)
-        return judge(windows, h, c)
+        seen += rows
+        return step(rows, h, c)
 
-    monkeypatch.setattr(pool._silero, "judge", counted)
+    monkeypatch.setattr(pool._silero, "step", counted)
     said: list[float] = []
     stream = pool.open(lambda pcm, p: said.append(p))
     sound = hiss(10_000, 20)
