@@ -20,7 +20,7 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 from dotenv import dotenv_values
 
 LLMS: Final = ("gemini", "vertex", "mistral", "openai", "offline")
-STTS: Final = ("auto", "whisper", "pocketsphinx", "azure", "elevenlabs", "openai")
+STTS: Final = ("auto", "whisper", "moonshine", "pocketsphinx", "azure", "elevenlabs", "openai")
 TTSS: Final = ("auto", "elevenlabs", "azure", "kokoro", "espeak", "flite")
 FLAGS: Final = (
     "audio_scoring",

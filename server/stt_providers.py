@@ -17,6 +17,9 @@ from audio.stt import STT, SttError
 from audio.stt_azure import AzureSTT
 from audio.stt_elevenlabs import DEFAULT_BASE as ELEVENLABS_BASE
 from audio.stt_elevenlabs import ElevenLabsSTT
+from audio.stt_moonshine import NOTE as MOONSHINE_NOTE
+from audio.stt_moonshine import MoonshineSTT
+from audio.stt_moonshine import installed as moonshine_installed
 from audio.stt_openai import DEFAULT_BASE as OPENAI_BASE
 from audio.stt_openai import DEFAULT_MODEL as OPENAI_MODEL
 from audio.stt_openai import OpenAiSTT
@@ -68,11 +71,17 @@ def choose_stt(settings: Settings) -> SttChoice:
         )
     if settings.stt == "auto" and (vendor := _vendor(settings)):
         return SttChoice(vendor, _note(vendor, settings), "its key is set and no local model is here")
+    fetch = model_named(DEFAULT_WHISPER) if installed else None
+    if moonshine_installed():
+        why = "it came with Viva" if settings.stt == "auto" else "no model of Whisper is here"
+        if installed:
+            why += f"; `viva models pull {DEFAULT_WHISPER}` brings a more exact one"
+        return SttChoice("moonshine", MOONSHINE_NOTE, why, fetch=fetch)
     if not installed:
-        lacks = "faster-whisper is not installed; pip install 'viva[whisper]' brings it"
-        return SttChoice("pocketsphinx", POCKETSPHINX_NOTE, lacks)
-    why = f"no better one is here; `viva models pull {DEFAULT_WHISPER}` brings one"
-    return SttChoice("pocketsphinx", POCKETSPHINX_NOTE, why, fetch=model_named(DEFAULT_WHISPER))
+        why = "faster-whisper is not installed; pip install 'viva[whisper]' brings it"
+    else:
+        why = f"no better one is here; `viva models pull {DEFAULT_WHISPER}` brings one"
+    return SttChoice("pocketsphinx", POCKETSPHINX_NOTE, why, fetch=fetch)
 
 
 async def build_stt(settings: Settings, session: aiohttp.ClientSession) -> tuple[SwitchingSTT, SttChoice]:
@@ -86,18 +95,24 @@ async def build_stt(settings: Settings, session: aiohttp.ClientSession) -> tuple
 
 
 async def warm_up(stt: SwitchingSTT, choice: SttChoice) -> SttChoice:
-    """Start the recogniser before anybody speaks; where Whisper does not start, fall back and say so.
+    """Start the recogniser before anybody speaks; where a local model does not start, fall back and say so.
 
     Returns the choice that holds then. For the composition root to run in a task before `pull_in_background`.
     """
-    try:
-        await (await stt.open("en", _unheard)).aclose()
-    except SttError as trouble:
-        log.warning("the recogniser does not start", stt=choice.name, why=trouble.why)
-        if choice.name == "whisper":
-            stt.change_to(PocketsphinxSTT())
-            return SttChoice("pocketsphinx", POCKETSPHINX_NOTE, f"Whisper does not start: {trouble.why}")
-    return choice
+    while True:
+        try:
+            await (await stt.open("en", _unheard)).aclose()
+        except SttError as trouble:
+            log.warning("the recogniser does not start", stt=choice.name, why=trouble.why)
+            why = f"{choice.name} does not start: {trouble.why}"
+            if choice.name == "whisper" and moonshine_installed():
+                stt.change_to(MoonshineSTT())
+                choice = SttChoice("moonshine", MOONSHINE_NOTE, why)
+                continue
+            if choice.name in ("whisper", "moonshine"):
+                stt.change_to(PocketsphinxSTT())
+                return SttChoice("pocketsphinx", POCKETSPHINX_NOTE, why, fetch=choice.fetch)
+        return choice
 
 
 async def pull_in_background(
@@ -170,6 +185,8 @@ def _note(name: str, settings: Settings) -> str:
             return "Azure Speech"
         case "openai":
             return f"{settings.openai_stt_model or OPENAI_MODEL} on a transcription server"
+        case "moonshine":
+            return MOONSHINE_NOTE
         case _:
             return POCKETSPHINX_NOTE
 
@@ -196,5 +213,7 @@ def _build(choice: SttChoice, settings: Settings, session: aiohttp.ClientSession
             if base is None:  # a key for one server is not shown to another
                 base, key = settings.openai_base_url or OPENAI_BASE, key or settings.openai_api_key
             return OpenAiSTT(session, model=settings.openai_stt_model or OPENAI_MODEL, api_key=key, base=base)
+        case "moonshine":
+            return MoonshineSTT()
         case _:
             return PocketsphinxSTT()

@@ -11,7 +11,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from audio.stt import SttRefused
+from audio.stt import Heard, SttMissing, SttRefused
+from audio.stt_moonshine import MoonshineSTT
+from audio.stt_moonshine_worker import unlooped
 from audio.stt_pocketsphinx import PocketsphinxSTT
 from audio.stt_switch import SwitchingSTT
 from audio.stt_whisper import WhisperSTT
@@ -19,6 +21,7 @@ from audio.stt_whisper_worker import reply_of
 from audio.stt_worker import Reply
 from tests.audio.local_engines import SENTENCE, children, lasting, spoken
 from tests.audio.stt_contract import CHECKS, Check, hear, run_check
+from tests.fakes import human_speech
 from tests.fakes.stt_cases import CASES, NOISE, Case
 from tests.fakes.tiny_whisper import make_tiny_whisper
 from tests.fakes.vendors import run
@@ -49,6 +52,74 @@ def sphinx() -> Iterator[tuple[asyncio.Runner, PocketsphinxSTT]]:
 def test_pocketsphinx(sphinx: tuple[asyncio.Runner, PocketsphinxSTT], check: Check) -> None:
     runner, stt = sphinx
     runner.run(run_check(check, stt, spoken("hello world")))
+
+
+@pytest.fixture(scope="module")
+def moonshine() -> Iterator[tuple[asyncio.Runner, MoonshineSTT]]:
+    stt = MoonshineSTT()
+    with lasting(stt) as runner:
+        yield runner, stt
+
+
+@every_check
+def test_moonshine(moonshine: tuple[asyncio.Runner, MoonshineSTT], check: Check) -> None:
+    runner, stt = moonshine
+    runner.run(run_check(check, stt, spoken("hello world")))
+
+
+def test_moonshine_hears_a_person_and_says_when_each_word_was(
+    moonshine: tuple[asyncio.Runner, MoonshineSTT],
+) -> None:
+    human_speech.needed()
+    runner, stt = moonshine
+    speech = human_speech.prompt("vm-options")
+
+    async def go() -> Heard:
+        captioned = asyncio.Event()
+        stream = await stt.open("en", lambda text: captioned.set())
+        await stream.push(speech[: 3 * 16000].tobytes())
+        await captioned.wait()
+        await stream.push(speech[3 * 16000 :].tobytes())
+        heard = await stream.commit()
+        await stream.aclose()
+        return heard
+
+    heard = runner.run(go())
+    said = heard.text.lower()
+    for phrase in ("unavailable message", "busy message", "temporary greeting", "password", "main menu"):
+        assert phrase in said
+    assert [word.text for word in heard.words] == heard.text.split()
+    ends = [0.0, *(word.end_s for word in heard.words)]
+    assert all(a <= word.start_s + 1e-6 for a, word in zip(ends, heard.words, strict=False))
+    (greeting,) = [word for word in heard.words if "greeting" in word.text.lower()]
+    assert 0.4 < greeting.start_s / (len(speech) / 16000) < 0.75, "said past the middle of the prompt"
+
+
+def test_moonshine_says_nothing_of_silence_and_refuses_other_languages(
+    moonshine: tuple[asyncio.Runner, MoonshineSTT], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner, stt = moonshine
+    heard, _ = runner.run(hear(stt, bytes(64000)))
+    assert (heard.text, heard.words) == ("", ())
+    with pytest.raises(SttRefused, match="English only"):
+        runner.run(stt.open("de", lambda text: None))
+    monkeypatch.setattr("audio.stt_moonshine.installed", lambda: False)
+    with pytest.raises(SttMissing, match=r"viva\[moonshine\]"):
+        runner.run(stt.open("en", lambda text: None))
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("or 8 to 6 to 6 to 6 to 6 to 6 to 6", "or 8 to 6"),
+        ("no no no, that was it", "no no no, that was it"),
+        ("it is very very very very good", "it is very good"),
+        ("one by one by one we went on", "one by one by one we went on"),
+        ("", ""),
+    ],
+)
+def test_a_loop_is_said_once_and_a_person_may_repeat_a_word(text: str, kept: str) -> None:
+    assert unlooped(text) == kept
 
 
 @pytest.fixture(scope="module")

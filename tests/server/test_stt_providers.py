@@ -13,6 +13,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from audio.models import DEFAULT_WHISPER, folder_of, model_named
+from audio.stt import SttMissing
+from audio.stt_moonshine import MoonshineSTT
 from server.doctor import examine
 from server.settings import Settings, SettingsError
 from server.stt_providers import SttChoice, build_stt, choose_stt, pull_in_background, warm_up
@@ -30,8 +32,9 @@ BASE = model_named(DEFAULT_WHISPER)
 @pytest.mark.parametrize(
     ("given", "name", "why"),
     [
-        ({}, "pocketsphinx", "viva models pull whisper-base.en"),
-        ({"stt": "whisper"}, "pocketsphinx", "viva models pull"),
+        ({}, "moonshine", "viva models pull whisper-base.en"),
+        ({"stt": "whisper"}, "moonshine", "viva models pull"),
+        ({"stt": "moonshine"}, "moonshine", "VIVA_STT names it"),
         ({"stt": "pocketsphinx"}, "pocketsphinx", "VIVA_STT names it"),
         (
             {"elevenlabs_api_key": "k", "azure_speech_key": "k", "azure_speech_region": "r"},
@@ -39,12 +42,12 @@ BASE = model_named(DEFAULT_WHISPER)
             "key",
         ),
         ({"azure_speech_key": "k", "azure_speech_region": "r", "openai_api_key": "k"}, "azure", "key"),
-        ({"azure_speech_key": "k"}, "pocketsphinx", "pull"),
+        ({"azure_speech_key": "k"}, "moonshine", "pull"),
         ({"openai_api_key": "k"}, "openai", "key"),
-        ({"openai_api_key": "k", "openai_base_url": "http://ollama/v1"}, "pocketsphinx", "pull"),
+        ({"openai_api_key": "k", "openai_base_url": "http://ollama/v1"}, "moonshine", "pull"),
         ({"openai_stt_base_url": "http://gpu/v1"}, "openai", "key"),
         ({"elevenlabs_api_key": "k", "stt": "openai", "openai_api_key": "k"}, "openai", "VIVA_STT names it"),
-        ({"elevenlabs_api_key": "k", "stt": "whisper"}, "pocketsphinx", "viva models pull"),
+        ({"elevenlabs_api_key": "k", "stt": "whisper"}, "moonshine", "viva models pull"),
     ],
 )
 def test_without_a_model(tmp_path: Path, given: dict[str, Any], name: str, why: str) -> None:
@@ -53,6 +56,15 @@ def test_without_a_model(tmp_path: Path, given: dict[str, Any], name: str, why: 
     assert why in choice.why
     assert choice.note in choice.line()
     assert (choice.fetch is not None) == ("pull" in why)
+
+
+def test_without_a_recogniser_of_its_own_the_demo_listens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.stt_providers.moonshine_installed", lambda: False)
+    choice = choose_stt(Settings(data_dir=tmp_path))
+    assert (choice.name, choice.fetch) == ("pocketsphinx", BASE)
+    assert "viva models pull whisper-base.en" in choice.why
 
 
 @pytest.mark.parametrize("stt", ["auto", "whisper"])
@@ -83,6 +95,8 @@ def test_the_doctor_says_which_and_why(tmp_path: Path) -> None:
 def test_without_the_engine_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_tiny_whisper(folder_of(tmp_path, BASE))
     monkeypatch.setattr("server.stt_providers.find_spec", lambda name: None)
+    assert choose_stt(Settings(data_dir=tmp_path)).fetch is None
+    monkeypatch.setattr("server.stt_providers.moonshine_installed", lambda: False)
     choice = choose_stt(Settings(data_dir=tmp_path))
     assert choice.name == "pocketsphinx"
     assert "viva[whisper]" in choice.why
@@ -126,7 +140,7 @@ def test_a_model_that_arrives_is_heard_by_the_next_call(tmp_path: Path) -> None:
     async def go() -> SttChoice:
         async with hub.serve() as url, aiohttp.ClientSession() as session:
             stt, choice = await build_stt(settings, session)
-            assert stt.name == "pocketsphinx"
+            assert stt.name == "moonshine"
             call = await stt.open("en", lambda text: None)
             with capture_logs() as logs:
                 later = await pull_in_background(replace(settings, models_url=url), stt, choice)
@@ -135,7 +149,7 @@ def test_a_model_that_arrives_is_heard_by_the_next_call(tmp_path: Path) -> None:
             heard, _ = await hear(stt, NOISE)
             assert heard.words
             await call.push(speech)
-            assert (await call.commit()).text == "hello world"
+            assert plain((await call.commit()).text) == "hello world"
             await call.aclose()
             await stt.aclose()
             return later
@@ -165,9 +179,9 @@ def test_a_model_that_does_not_arrive_is_one_clear_line(tmp_path: Path, kind: st
                     deadline_s=0.3 if kind == "silent" else 60.0,
                 )
             assert later is choice
-            assert stt.name == "pocketsphinx"
+            assert stt.name == "moonshine"
             (line,) = [entry for entry in logs if entry["log_level"] == "warning"]
-            assert line["stt"] == "pocketsphinx"
+            assert line["stt"] == "moonshine"
             assert line["why"]
             await stt.aclose()
 
@@ -184,9 +198,18 @@ def test_a_model_that_does_not_arrive_is_one_clear_line(tmp_path: Path, kind: st
     run(with_hub())
 
 
-def test_whisper_that_does_not_start_gives_way(tmp_path: Path) -> None:
+def plain(text: str) -> str:
+    return text.lower().replace(",", "").strip(".!?")
+
+
+@pytest.mark.parametrize("next_best", ["moonshine", "pocketsphinx"])
+def test_whisper_that_does_not_start_gives_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, next_best: str
+) -> None:
     model = make_tiny_whisper(tmp_path / "mine")
     speech = spoken("hello world")
+    if next_best == "pocketsphinx":
+        monkeypatch.setattr("server.stt_providers.moonshine_installed", lambda: False)
 
     async def go() -> list[SttChoice]:
         async with aiohttp.ClientSession() as session:
@@ -196,13 +219,34 @@ def test_whisper_that_does_not_start_gives_way(tmp_path: Path) -> None:
             os.truncate(model / "model.bin", 1000)
             stt, choice = await build_stt(Settings(whisper_model=model), session)
             later = await warm_up(stt, choice)
-            assert (await hear(stt, speech))[0].text == "hello world"
+            assert stt.name == later.name
+            assert plain((await hear(stt, speech))[0].text) == "hello world"
             await stt.aclose()
             return [choice, later]
 
     choice, later = run(go())
-    assert (choice.name, later.name) == ("whisper", "pocketsphinx")
+    assert (choice.name, later.name) == ("whisper", next_best)
+    assert "whisper does not start" in later.why
     assert "cannot be loaded" in later.why
+
+
+def test_moonshine_that_does_not_start_gives_way_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    async def refused(self: MoonshineSTT, language: str, on_partial: object) -> None:
+        raise SttMissing("moonshine", "the model cannot be loaded (OSError)")
+
+    monkeypatch.setattr(MoonshineSTT, "open", refused)
+
+    async def go() -> SttChoice:
+        async with aiohttp.ClientSession() as session:
+            stt, choice = await build_stt(Settings(data_dir=tmp_path), session)
+            later = await warm_up(stt, choice)
+            assert stt.name == "pocketsphinx"
+            await stt.aclose()
+            return later
+
+    later = run(go())
+    assert (later.name, later.fetch) == ("pocketsphinx", BASE)
+    assert later.why == "moonshine does not start: the model cannot be loaded (OSError)"
 
 
 def test_nothing_is_fetched_where_nothing_is_wanted(tmp_path: Path) -> None:
