@@ -25,7 +25,7 @@ from server.analytics import BROKEN, NO_JUDGE, AnalyticsService, given_of, settl
 from server.logs import safe_call_id
 from server.provider_record import details_of, ending_of, heard_in
 from server.retell_api import RetellApi, RetellError
-from storage.calls import RETURN_S
+from storage.calls import return_wait_s
 from storage.job_runner import Handler, Job, TryAgain
 from storage.jobs import ANALYSE, INSIGHTS, SCORE, PostgresJobs, analyse_job, score_job
 from storage.ports import (
@@ -145,7 +145,8 @@ class Aftermath:
         await self.jobs.add(*(score_job(call_id, t.question.id, t.digest) for t in changed))
         state = state_of(record, found)
         if _is_over(record) and not open_threads and record.analysis_digest != state:
-            wait = 0.0 if record.response.is_ended else RETURN_S
+            run = record.response
+            wait = return_wait_s(run.is_ended, run.end_reason)
             await self.jobs.add(analyse_job(call_id, state, wait))
 
     # --- one call ----------------------------------------------------------------------------------

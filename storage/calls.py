@@ -13,6 +13,7 @@ import asyncpg
 import msgspec
 
 from interview.errors import IllegalTransition
+from interview.events import EndReason
 from interview.model import TRANSITIONS, InterviewSession, Move, SessionStatus
 from storage.jobs import analyse_job, enqueue, score_job
 from storage.ports import CallChanges, Closed, Fenced, NotFound, OpenCall, StorageError
@@ -156,9 +157,16 @@ class PostgresCalls:
                 )
                 # A session with no such way (cancelled, completed by another guest) stays; the run ends.
                 await move_session(db, to_session(row, questions=False).session, move)
-                # An interrupted candidate may come back: the analysis waits a little for them.
-                wait = RETURN_S if move is Move.INTERRUPT else 0.0
+                wait = return_wait_s(move is not Move.INTERRUPT, reason)
                 await enqueue(db, [analyse_job(call_id, f"{status}:{fence}", wait)])
+
+
+def return_wait_s(ended: bool, reason: str | None) -> float:
+    """How long the analysis of a call that stopped for ``reason`` waits for the candidate to come back.
+
+    ``ended``: nobody can. Who hung up chose to, may come back too, and looks at the scorecard first.
+    """
+    return 0.0 if ended or reason == EndReason.HUNG_UP else RETURN_S
 
 
 async def move_session(db: Connection, session: InterviewSession, move: Move) -> InterviewSession:

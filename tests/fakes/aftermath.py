@@ -157,8 +157,10 @@ class After:
         await self.calls.save_call(call_id, fence, changes)
         return fence
 
-    async def end(self, call_id: str, fence: int, status: str = "completed") -> None:
-        await self.calls.end_call(call_id, fence, status=status, reason="finished", at=self.now)
+    async def end(
+        self, call_id: str, fence: int, status: str = "completed", reason: str = "finished"
+    ) -> None:
+        await self.calls.end_call(call_id, fence, status=status, reason=reason, at=self.now)
 
     async def held(self, call_id: str = "call1", said: dict[str, str] | None = None, **more: Any) -> None:
         """A call from its registration to its end."""

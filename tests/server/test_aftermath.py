@@ -325,6 +325,21 @@ def test_a_dropped_candidate_has_a_while_to_come_back(dsn: str) -> None:
     afterwards(dsn, act)
 
 
+def test_who_hung_up_is_analysed_at_once(dsn: str) -> None:
+    async def act(after: After) -> None:
+        await after.register()
+        fence = await after.answer("call1", {"q1": SAID["q1"]})
+        await after.end("call1", fence, "interrupted", reason="hung_up")
+        await after.work_off()
+        assert (await run(after)).analytics["assessed"] == 1
+        fence = await after.answer("call1", SAID)  # and may come back all the same
+        await after.end("call1", fence)
+        await after.work_off()
+        assert (await run(after)).analytics["assessed"] == 3
+
+    afterwards(dsn, act)
+
+
 def test_who_does_not_come_back_is_analysed_later(dsn: str) -> None:
     async def act(after: After) -> None:
         await after.register()
