@@ -11,6 +11,7 @@ from importlib.resources.abc import Traversable
 from typing import Final
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from interview.model import Block, Difficulty, Mode, Scenario, SessionStatus
 from interview.personas import PERSONAS
@@ -88,28 +89,44 @@ def _read(folder: Traversable, prefix: str, found: Pages) -> None:
             found[f"{prefix}{entry.name}"] = (entry.read_bytes(), kind)
 
 
+def _page(pages: Pages, name: str, status: int = 200) -> web.Response:
+    content, kind = pages[name]
+    charset = "utf-8" if kind in _TEXT else None
+    return web.Response(status=status, body=content, content_type=kind, charset=charset, headers=PAGE_HEADERS)
+
+
+def lost_middleware(pages: Pages) -> Middleware:
+    """People who ask for a page where there is none get one in words, programs the problem document."""
+
+    @web.middleware
+    async def lost(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except web.HTTPNotFound:
+            if "text/html" not in request.headers.get("Accept", ""):
+                raise
+            return _page(pages, "lost.html", 404)
+
+    return lost
+
+
 def page_routes(pages: Pages, interviews: MockInterviewService) -> list[web.RouteDef]:
     """``/``, ``/mock-interview/{key}``, its ``/invitation`` and ``/scorecard``, and ``/web/{path}``."""
 
-    def page(name: str) -> web.Response:
-        content, kind = pages[name]
-        charset = "utf-8" if kind in _TEXT else None
-        return web.Response(body=content, content_type=kind, charset=charset, headers=PAGE_HEADERS)
-
     async def home(_: web.Request) -> web.Response:
-        return page("index.html")
+        return _page(pages, "index.html")
 
     async def interview(_: web.Request) -> web.Response:
         # Whether there is such an interview is said by the page, in words, after it has asked.
-        return page("interview.html")
+        return _page(pages, "interview.html")
 
     async def scorecard(_: web.Request) -> web.Response:
-        return page("scorecard/index.html")
+        return _page(pages, "scorecard/index.html")
 
     async def asset(request: web.Request) -> web.Response:
         if request.match_info["path"] not in pages:
             raise web.HTTPNotFound
-        return page(request.match_info["path"])
+        return _page(pages, request.match_info["path"])
 
     async def invitation(request: web.Request) -> web.Response:
         return answer(invitation_view(await interviews.get_session(request.match_info["key"], None)))

@@ -33,7 +33,7 @@ DEFAULT_INTERVIEWERS: Final = (
     AgentInterviewer(
         id="panel",
         name="Hiring panel",
-        description="Three people in turn: a manager, a senior colleague and a people partner.",
+        description="The even one: balanced and to the point, as a hiring panel would be.",
         sliders=Sliders(rapport=5, exploration=6, empathy=5, speed=6),
         voice="female_2",
     ),

@@ -18,9 +18,18 @@ async function showState() {
 
 async function showInterviewers() {
   const list = await ask("/v1/interviewers");
-  $("interviewers").replaceChildren(...list.map((one, place) => el("label", { className: "choice" },
-    el("input", { type: "radio", name: "interviewerAgentId", value: one.id, checked: place === 0 }), el("b", {}, one.name), " ", one.description)));
+  $("interviewers").replaceChildren(...list.map((one, place) => {
+    const [title, text] = manner(one);
+    return el("label", { className: "choice" },
+      el("input", { type: "radio", name: "interviewerAgentId", value: one.id, checked: place === 0 }), el("b", {}, title), " ", text);
+  }));
   $("manner").hidden = list.length === 0;
+}
+
+/** A manner by what it is like. Its name would be taken for that of the person who interviews. */
+function manner({ name, description }) {
+  const [, title, text] = /^([^:]{1,40}): (.+)$/s.exec(description) ?? [];
+  return title ? [title, text[0].toUpperCase() + text.slice(1)] : [name, description];
 }
 
 /** Interviews of before; nothing where nobody is signed in. */
@@ -28,14 +37,17 @@ async function showMine() {
   const { items } = await ask(`${ROOT}?limit=${SHOWN}`).catch(() => ({ items: [] }));
   $("mine").hidden = items.length === 0;
   $("interviews").replaceChildren(...items.map((one) => el("li", {},
-    el("b", {}, one.name), el("span", {}, `${STATUS[one.status] ?? words(one.status)} · ${one.duration} min`), way(one))));
+    el("b", {}, one.name), el("span", {}, `${STATUS[one.status] ?? words(one.status)} · ${one.duration} min`), el("span", { className: "ways" }, ...ways(one)))));
 }
 
-function way({ status, callId, name }) {
+/** Where an interview can be gone on with: one that was begun has a scorecard, one that is not over can be held. */
+function ways({ status, callId, name }) {
   const base = `/mock-interview/${encodeURIComponent(callId)}`;
-  if (status === "cancelled") return null;
-  const over = status === "completed";
-  return el("a", { href: over ? `${base}/scorecard` : base, "aria-label": `${over ? "Scorecard" : "Start"}: ${name}` }, over ? "Scorecard" : "Start");
+  const way = (text, href) => el("a", { href, "aria-label": `${text}: ${name}` }, text);
+  const found = [];
+  if (!["created", "cancelled"].includes(status)) found.push(way("Scorecard", `${base}/scorecard`));
+  if (!["completed", "cancelled"].includes(status)) found.push(way(status === "created" ? "Start" : "Hold it again", base));
+  return found;
 }
 
 function showPlan({ mockInterviewSession: session, questions, description }) {

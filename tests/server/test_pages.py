@@ -7,6 +7,7 @@ import re
 from server.pages import read_pages
 from tests.fakes.rest import ROOT, Rest, serve
 
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 LINK = re.compile(r'(?:src|href)="(/web/[^"]+)"')
 
 
@@ -21,7 +22,7 @@ def test_every_asset_a_page_names_is_served(dsn: str) -> None:
                 async with rest.client.get(asset) as got:
                     assert got.status == 200, asset
                     assert got.headers["X-Content-Type-Options"] == "nosniff"
-        assert (await rest.get("/web/nothing.js")).status == 404
+        assert (await rest.get("/web/nothing.js")).problem()[0] == 404
         assert (await rest.get("/web/../pages.py")).status == 404
         assert (await rest.get("/web/%2e%2e/pages.py")).status == 404
 
@@ -100,5 +101,16 @@ def test_a_called_off_interview_says_so(dsn: str) -> None:
         session_id = await rest.create()
         await rest.post(f"{ROOT}/{session_id}/cancel")
         assert (await rest.get(f"/mock-interview/{session_id}/invitation")).json["status"] == "cancelled"
+
+    serve(dsn, act)
+
+
+def test_an_address_that_is_none_is_a_page_for_people_and_a_problem_for_programs(dsn: str) -> None:
+    async def act(rest: Rest) -> None:
+        shown = await rest.get("/nowhere", **BROWSER)
+        assert shown.status == 404
+        assert "<h1>There is nothing at this address</h1>" in shown.text
+        assert (await rest.get("/nowhere")).problem() == (404, "not_found")
+        assert (await rest.get("/v1/candidates/mock-ai-interview/none", **BROWSER)).problem()[0] == 404
 
     serve(dsn, act)

@@ -2,6 +2,8 @@
 import { $, el, words } from "../lib/dom.js";
 import { makeAvatar } from "../room/avatar.js";
 
+const LONG = 48; // letters; from here on a name is set smaller
+
 const MODES = {
   study: "Study mode: a coach writes hints beside the captions while you answer.",
   exam: "Exam mode: no hints. Your scorecard comes afterwards.",
@@ -12,6 +14,7 @@ export function arrive(invitation, consent) {
   const count = invitation.questions.length;
   $("facts").textContent = [`${invitation.duration} minutes`, `${count} questions`, words(invitation.difficulty)].join(" · ");
   $("interview-name").textContent = invitation.name;
+  $("interview-name").classList.toggle("long", invitation.name.length > LONG);
   $("mode-note").textContent = MODES[invitation.mode] ?? "";
   $("people").replaceChildren(...invitation.personas.map(person));
   $("disclosure").textContent = consent.disclosure;

@@ -6,6 +6,8 @@ import { engineLines } from "../lib/engines.js";
 import { AGENT, clock, floorMark, floorText, progress } from "./machine.js";
 
 const FOLLOWS_PX = 80; // nearer to the end than this, the captions keep following
+const TYPE_HERE = "Type your answer.";
+const KEYS = " Enter sends, Shift and Enter starts a new line.";
 
 const body = (line) => (line.state === "going" && line.who === AGENT ? el("mark", {}, line.text) : line.text);
 const node = (line) => el("div", { className: "line" }, el("b", {}, line.name), el("p", {}, body(line)));
@@ -37,13 +39,22 @@ export class Stage {
     $("spoken").replaceChildren();
     this.title = name;
     this.following = true;
+    // A box that changes its size scrolls too: only in one that stands still was it the person.
+    let size = "";
     $("script").onscroll = ({ target }) => {
-      this.following = target.scrollHeight - target.scrollTop - target.clientHeight < FOLLOWS_PX;
+      const now = `${target.clientWidth} ${target.clientHeight} ${target.scrollHeight}`;
+      if (now === size) this.following = target.scrollHeight - target.scrollTop - target.clientHeight < FOLLOWS_PX;
+      size = now;
     };
     this.size = new ResizeObserver(() => this.follow());
     this.size.observe($("script"));
     this.wide = matchMedia("(min-width: 60.01rem)");
-    this.fold = () => { $("rail").open = this.wide.matches; };
+    this.fold = () => {
+      $("rail").open = this.wide.matches;
+      if (this.wide.matches) $("rail").tabIndex = 0; // it scrolls, and holds nothing that takes the focus
+      else $("rail").removeAttribute("tabindex");
+      $("answer").placeholder = this.wide.matches ? TYPE_HERE + KEYS : TYPE_HERE;
+    };
     this.wide.addEventListener("change", this.fold);
     this.fold();
   }

@@ -65,7 +65,8 @@ function dimension(one, { play }) {
 function coaching({ coachTips, better, actionItems, learningTags }) {
   const box = el("div", { className: "coach" });
   if (coachTips.length) box.append(el("h4", {}, "From your coach"), el("ul", {}, ...coachTips.map((tip) => el("li", {}, tip))));
-  if (actionItems.length) box.append(el("ul", { className: "todo" }, ...actionItems.map((item) => el("li", {}, el("b", {}, item.title), item.description ? ` ${item.description}` : ""))));
+  if (actionItems.length) box.append(el("ul", { className: "todo" }, ...actionItems.map((item) => el("li", {}, el("b", {}, item.title),
+    item.description && !coachTips.includes(item.description) ? el("span", {}, item.description) : null))));
   if (better) box.append(el("details", { "data-keep": "better" }, el("summary", {}, "A stronger version, in your own facts"), el("blockquote", {}, ...paragraphs(better))));
   if (learningTags.length) box.append(el("p", { className: "tags" }, ...learningTags.map((tag) => el("span", {}, words(tag)))));
   box.hidden = box.childElementCount === 0;

@@ -60,9 +60,18 @@ function show(card) {
   once("delivery", card.delivery, delivery);
   once("transcript", [card.transcript, card.audio], () => transcript(card));
   once("method", card.method, method);
-  write($("audio-note"), card.audio.available ? "Choose a quote to hear it." : `${card.audio.reason} Quotes are shown in writing.`);
+  write($("audio-note"), heardOf(card));
   $("print").hidden = card.state !== "complete";
   refresh();
+}
+
+/** Which quotes can be heard, in one sentence. */
+function heardOf({ audio, questions: all }) {
+  if (!audio.available) return `${audio.reason} Quotes are shown in writing.`;
+  const quotes = all.flatMap(({ dimensions: found }) => found.flatMap((one) => one.quotes));
+  const heard = quotes.filter(({ url }) => url !== null).length;
+  if (heard === 0) return quotes.length ? "The quotes were typed, or their place in the recording is not known: they are shown in writing." : "";
+  return heard < quotes.length ? "Choose a quote with a triangle to hear it; the others are shown in writing." : "Choose a quote to hear it.";
 }
 
 function head(card) {
