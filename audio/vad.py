@@ -25,9 +25,11 @@ from audio.vad_silero import BATCH, CONTEXT, STATE, WINDOW, Floats, Silero
 WINDOW_MS: Final = WINDOW * 1000 // EAR_RATE
 TICK_S: Final = 0.008
 """How long windows of other calls are waited for: the most that batching adds to a verdict."""
-TICK_PER_STREAM_S: Final = 0.0001
-"""How long for each open stream: few calls have little to gain by waiting for one another."""
+TICK_PER_STREAM_S: Final = 0.00002
+"""How long for each open stream. Few calls have little to gain by waiting for one another, and what comes
+while others are served is judged together anyway: the busier the loop, the more of it."""
 
+_LEAST_S = 0.0005  # loops count in milliseconds: a shorter wait would be none, or a whole one
 _HANG = 16  # windows without voice after which the gate closes again
 _ROOM = EAR_RATE  # samples a stream has room for as a rule
 _MOST = 8 * EAR_RATE  # and at the most
@@ -181,7 +183,9 @@ class VadPool:
         """Judge what comes, until cancelled."""
         while True:
             await self._woken.wait()
-            await asyncio.sleep(min(TICK_S, TICK_PER_STREAM_S * (len(self._h) - len(self._free))))
+            # What came in the same turn of the loop is here by now.
+            if (wait_s := min(TICK_S, TICK_PER_STREAM_S * (len(self._h) - len(self._free)))) >= _LEAST_S:
+                await asyncio.sleep(wait_s)
             self._woken.clear()
             left = True
             while left:
