@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 FRAME_MS: Final = 20
 _ABOVE_FLOOR: Final = 4.0
-"""A frame holds voice when it is this much louder (amplitude) than the quietest tenth of the piece."""
-_UNDER_PEAK: Final = 0.03
-"""…and not under this share of the loudest frame, where the piece holds no quiet to compare with."""
+"""A frame holds voice when it is this much louder (amplitude) than the quietest tenth of the piece…"""
+_OF_PEAK: Final = (0.02, 0.1)
+"""…but the line is drawn between these shares of the loudest frame: a piece may hold no quiet at all."""
 
 
 def spread(
@@ -28,7 +28,8 @@ def spread(
     if not words or not len(frames):
         return [(word, begin_s, begin_s) for word in words]
     loud = np.sqrt(np.square(frames).mean(axis=1))
-    voiced = loud > max(float(np.quantile(loud, 0.1)) * _ABOVE_FLOOR, float(loud.max()) * _UNDER_PEAK)
+    floor, peak = float(np.quantile(loud, 0.1)), float(loud.max())
+    voiced = loud > min(max(floor * _ABOVE_FLOOR, peak * _OF_PEAK[0]), peak * _OF_PEAK[1])
     if not voiced.any():
         voiced[:] = True
     places = np.flatnonzero(voiced)

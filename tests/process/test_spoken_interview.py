@@ -31,7 +31,7 @@ from tests.fakes.own_server import OwnServer, own_server
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
 
-SETTINGS = {"VIVA_STT": "pocketsphinx", "VIVA_MODELS_PULL": "off"}
+SETTINGS = {"VIVA_STT": "moonshine", "VIVA_MODELS_PULL": "off"}
 SPEED = 4.0
 WISHES: dict[str, Any] = {
     "duration": 5,
