@@ -2,7 +2,7 @@
 
     clauses --reader--> inbox --splitter, TTS, level, resample--> pieces --pace--> send
 
-Both queues are bounded and make the one before wait when full. The sender is at most `LEAD_S` ahead of what
+Both queues are bounded and make the one before wait when full. The sender is at most ``lead_s`` ahead of what
 the candidate can have heard: that much is in flight when the reply must stop.
 """
 
@@ -24,6 +24,8 @@ from audio.tts import TTS, Sound, WordTime
 from interview.events import Clause, TurnId
 
 LEAD_S: Final = 0.8
+SHORT_LEAD_S: Final = 0.25
+"""For a client that cannot be told to pause: what is in flight sounds on while the candidate interrupts."""
 HOLD_S: Final = 0.4
 """Text that is no whole sentence waits this long for its rest."""
 INBOX: Final = 64
@@ -80,7 +82,8 @@ class _Reply:
 class Mouth:
     """``voices``: persona id to voice slot. ``send`` gets each piece when it is due, in order.
 
-    ``speed`` (0.7–1.3) may be changed at any time; it holds from the next sentence on.
+    ``speed`` (0.7–1.3) may be changed at any time; it holds from the next sentence on, ``lead_s`` from the
+    next reply on.
     """
 
     def __init__(
@@ -95,7 +98,7 @@ class Mouth:
         lead_s: float = LEAD_S,
     ) -> None:
         self._tts, self._voices, self._rate, self._send = tts, voices, output_rate, send
-        self._cache, self._levels, self._lead_s = cache, levels or Levels(), lead_s
+        self._cache, self._levels, self.lead_s = cache, levels or Levels(), lead_s
         self._replies: dict[TurnId, _Reply] = {}
         self.speed = 1.0
 
@@ -108,7 +111,7 @@ class Mouth:
         """
         inbox: asyncio.Queue[_Item] = asyncio.Queue(INBOX)
         pieces: asyncio.Queue[Spoke | Exception] = asyncio.Queue(AHEAD)
-        reply = _Reply(Pace(self._lead_s), asyncio.Event())
+        reply = _Reply(Pace(self.lead_s), asyncio.Event())
         reply.released.set()
         self._replies[turn] = reply
         work = (
@@ -303,4 +306,4 @@ def _cut(kept: Kept) -> list[Sound]:
     return sounds
 
 
-__all__ = ["LEAD_S", "Mouth", "Pace", "Spoke"]
+__all__ = ["LEAD_S", "SHORT_LEAD_S", "Mouth", "Pace", "Spoke"]

@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 
 import structlog
 
+from audio.mouth import LEAD_S, SHORT_LEAD_S
 from audio.pcm import ms_of
 from audio.pieces import Spoke
 from audio.playout import Playout
@@ -41,6 +42,7 @@ Given = asyncio.Queue[Clause | Exception | None]
 
 class MouthPort(Protocol):
     speed: float
+    lead_s: float
 
     async def speak(self, turn: TurnId, clauses: AsyncGenerator[Clause, None]) -> None: ...
 
@@ -127,6 +129,7 @@ class Speaking:
         if self._stale(turn):
             return
         assert self._mouth is not None
+        self._mouth.lead_s = LEAD_S if self._protocol.session.extensions else SHORT_LEAD_S
         reply = self._begin_reply(turn)
         given: Given = asyncio.Queue(AHEAD)
         # A reader of its own: a voice that fails must not take the words down with it.

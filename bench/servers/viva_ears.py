@@ -56,7 +56,7 @@ class Socket:
 class LongMouth:
     """Begins to speak, and goes on and on."""
 
-    speed = 1.0
+    speed = lead_s = 1.0
 
     def __init__(self, send: Callable[[Spoke], Awaitable[None]]) -> None:
         self._send = send

@@ -65,7 +65,7 @@ class Recogniser:
 class Speaker:
     """A mouth that has spoken each clause at once."""
 
-    speed = 1.0
+    speed = lead_s = 1.0
 
     def __init__(self, rate: int, send: Callable[[Spoke], Awaitable[None]]) -> None:
         self._piece, self._send = bytes(bytes_of(PIECE_MS, rate)), send

@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 
 from audio.line_cache import LineCache
-from audio.mouth import LEAD_S, Mouth, Pace, Spoke
+from audio.mouth import LEAD_S, SHORT_LEAD_S, Mouth, Pace, Spoke
 from audio.pcm import ms_of
 from audio.playout import Playout
 from audio.tts import Sound, TtsUnavailable
@@ -91,17 +91,20 @@ def test_all_is_sent_in_order_on_one_time_line() -> None:
     assert ear.ms == pytest.approx(length_ms("Thank you.") + length_ms(LONG), abs=30)
 
 
-def test_the_sender_is_never_further_ahead_than_the_lead_and_never_late() -> None:
+@pytest.mark.parametrize("lead_s", [LEAD_S, SHORT_LEAD_S])
+def test_the_sender_is_never_further_ahead_than_the_lead_and_never_late(lead_s: float) -> None:
     async def go() -> Ear:
         ear = Ear()
-        await mouth_of(ScriptedTTS(), ear).speak(TURN, clauses(LONG))
+        mouth = mouth_of(ScriptedTTS(), ear)
+        mouth.lead_s = lead_s
+        await mouth.speak(TURN, clauses(LONG))
         return ear
 
     ear = run(go())
     start = ear.got[0][0]
     for at, spoke in ear.got:
         end_s = (spoke.at_ms + ms_of(spoke.pcm, RATE)) / 1000
-        assert end_s - (at - start) <= LEAD_S + 0.002
+        assert end_s - (at - start) <= lead_s + 0.002
         assert spoke.at_ms / 1000 >= at - start - 1e-6
     assert ear.got[-1][0] > 3.0
 

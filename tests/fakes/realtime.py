@@ -90,7 +90,7 @@ class ScriptedMouth:
     ) -> None:
         self.rate, self.send, self._word_ms, self._paced = rate, send, word_ms, paced
         self._breaks_at = breaks_at
-        self.speed = 1.0
+        self.speed = self.lead_s = 1.0
         self.spoken: list[str] = []
         self._go: dict[int, asyncio.Event] = {}
 

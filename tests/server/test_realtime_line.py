@@ -23,6 +23,7 @@ from audio.ears import (
     TroubleCode,
     UtteranceLikely,
 )
+from audio.mouth import LEAD_S, SHORT_LEAD_S
 from audio.pcm import AudioMs
 from audio.pieces import Spoke
 from interview.delivery import SpokenWord
@@ -249,6 +250,18 @@ def test_a_cough_pauses_and_the_reply_goes_on_where_it_stopped() -> None:
         offsets = [int.from_bytes(frame.data[4:8], "little") for frame in scene.socket.sound]
         assert offsets == list(range(0, 1300, 100))
         assert scene.posted == []
+
+    play(act)
+
+
+def test_a_client_that_cannot_pause_has_less_in_flight() -> None:
+    async def act(scene: Scene) -> None:
+        await scene.update()
+        await scene.speak(0)
+        assert scene.mouth.lead_s == SHORT_LEAD_S
+        await scene.update(viva=VIVA)
+        await scene.speak(1)
+        assert scene.mouth.lead_s == LEAD_S
 
     play(act)
 
