@@ -274,7 +274,9 @@ _SCORECARDS: Final = (
         "Scorecard",
         {200: (_WAV, "Ten minutes at most, 16 kHz.")},
         query=StretchDto,
-        problems=_merged(QUERY, {400: ("bad_stretch",)}, UNKNOWN, {404: ("not_recorded",)}),
+        problems=_merged(
+            QUERY, {400: ("bad_stretch",), 403: ("link_refused",)}, UNKNOWN, {404: ("not_recorded",)}
+        ),
         owned=True,
     ),
 )

@@ -32,6 +32,7 @@ from interview.rubric import parse_rubrics
 from server.aftermath import Aftermath
 from server.analytics import AnalyticsService
 from server.api_reference import OPERATIONS
+from server.audio_links import AudioLinks
 from server.auth import auth_middleware
 from server.callbook import CallBook, Found
 from server.findings import EvaluateService, FeedbackService
@@ -55,7 +56,7 @@ from server.rest_scorecard import ScorecardRest
 from server.retell_api import RetellApi
 from server.retell_ws import RetellEndpoint
 from server.settings import Settings, public_url
-from server.tokens import CallTokens
+from server.tokens import READ, READ_S, CallTokens
 from server.voice import Engine, is_recorded, open_voice
 from server.webhook import RetellWebhook
 from server.worker import build_aftermath, build_reviews, working
@@ -66,7 +67,7 @@ from storage.jobs import PostgresJobs, preload_queue
 from storage.leases import MemoryLeases
 from storage.migrate import migrate
 from storage.objects import open_objects
-from storage.ports import Leases
+from storage.ports import Leases, StoredSession
 from storage.postgres import PostgresRepository
 from storage.question_files import read_bank_files, read_rubric_file
 from storage.results import PostgresResults
@@ -154,10 +155,12 @@ async def open_viva(
         retell = _retell(settings)
         if retell is not None:
             stack.push_async_callback(retell.aclose)
+        secret = settings.secret or secrets.token_urlsafe(32)
+        readers, links = CallTokens(secret, time.time, READ), AudioLinks(secret, time.time)
         pages = await asyncio.to_thread(read_pages)
         app = web.Application(
             client_max_size=MAX_BODY,
-            middlewares=[problems, lost_middleware(pages), auth_middleware(settings, time.time)],
+            middlewares=[problems, lost_middleware(pages), auth_middleware(settings, time.time, readers)],
         )
         viva = Viva(settings, app, registry, pool, llm)
         writer = None if isinstance(llm, OfflineLLM) else QuestionWriter(llm)
@@ -172,10 +175,15 @@ async def open_viva(
             recordings = Recordings(settings.data_dir / "recordings", objects)
         lag = LoopLag(settings.max_lag_s, metrics.lag)
         await stack.enter_async_context(watching(lag))
-        tokens = CallTokens(settings.secret or secrets.token_urlsafe(32), time.time)
+        tokens = CallTokens(secret, time.time)
         own_line = OwnLine(tokens, viva.public_url, lag.refusal)
+
+        def scorecard_url(stored: StoredSession, call_id: str) -> str:
+            # What follows the # stays in the browser: no log and no referrer sees it.
+            return f"{interviews.scorecard_link(stored, call_id)}#access={readers.issue(call_id, READ_S)[0]}"
+
         agents = AgentInterviewerService(
-            repo, interviews, responses, retell, settings.retell_agent_id, own_line
+            repo, interviews, responses, retell, settings.retell_agent_id, own_line, scorecard_url
         )
         book = CallBook(
             calls=calls,
@@ -207,12 +215,13 @@ async def open_viva(
             RateLimit(ANALYSES, 60.0, time.monotonic),
         )
         webhook = RetellWebhook(settings.retell_api_key, runs, repo, _now)
-        sound = AudioRest(interviews, responses, recordings)
+        sound = AudioRest(interviews, responses, recordings, links)
         judge = EvaluatorAgent(llm, parse_rubrics(await asyncio.to_thread(read_rubric_file)))
         cards = ScorecardRest(
             interviews,
             build_reviews(pool, llm, judge, CoachAgent(llm), _now),
             RateLimit(ANALYSES, 60.0, time.monotonic),
+            links,
         )
         for part in (rest, after, webhook, sound, cards):
             app.router.add_routes(part.routes())
@@ -225,7 +234,7 @@ async def open_viva(
             book.find_realtime,
             tokens,
             voice,
-            scorecard_url=lambda found: interviews.scorecard_link(found.stored, found.response.call_id),
+            scorecard_url=lambda found: scorecard_url(found.stored, found.response.call_id),
             recording=is_recorded,
             engines=viva.named_engines,
             refuse=lag.refusal,

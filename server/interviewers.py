@@ -81,10 +81,12 @@ class AgentInterviewerService:
         retell: RetellApi | None,
         default_agent_id: str | None,
         own_line: OwnLine,
+        scorecard_url: Callable[[StoredSession, str], str],
     ) -> None:
         self._repo, self._interviews, self._responses = repo, interviews, responses
         self._retell, self._own_line = retell, own_line
         self._default_agent_id = default_agent_id
+        self._scorecard_url = scorecard_url
 
     async def interviewers(self) -> list[AgentInterviewer]:
         return await self._repo.interviewers()
@@ -140,6 +142,7 @@ class AgentInterviewerService:
             access_token=token,
             call_url=self._own_line.url(call_id),
             response_id=response.id,
+            scorecard_url=self._scorecard_url(stored, call_id),
             transport="realtime",
             expires_at=expires_at * 1000,
         )
@@ -178,6 +181,7 @@ class AgentInterviewerService:
             access_token=call.access_token,
             call_url=self._interviews.link(stored),
             response_id=response.id,
+            scorecard_url=self._scorecard_url(stored, call.call_id),
             transport=call.transport,
             ice_servers=list(call.ice_servers),
             expires_at=call.expires_at,

@@ -95,6 +95,7 @@ def _operation(
         problems[503] = tuple(dict.fromkeys((*problems.get(503, ()), *STORAGE[503])))
     if operation.owned:
         problems[401] = (*problems.get(401, ()), "unauthorised")
+        problems[403] = (*problems.get(403, ()), "not_for_guests")
     made: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,

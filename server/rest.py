@@ -26,6 +26,8 @@ LOCAL_CANDIDATE: Final = "local"
 CANDIDATE: Final = web.RequestKey("viva.candidate", str)
 ROLES: Final = web.RequestKey("viva.roles", frozenset)
 """What the asker may do beyond their own interviews: ``coach``, ``owner``. Set wherever `CANDIDATE` is."""
+GUEST_OF: Final = web.RequestKey("viva.guest_of", str)
+"""The one call that a guest may ask about; set for guests only."""
 ROOT: Final = "/v1/candidates/mock-ai-interview"
 
 

@@ -11,16 +11,17 @@ from aiohttp import web
 from interview.judging_review import Override
 from interview.reading import has_words
 from interview.rubric import Dimension
+from server.audio_links import AudioLinks
 from server.bodies import read_body, read_query
 from server.interviews import MockInterviewService
 from server.limits import RateLimit
 from server.problems import Problem
-from server.rest import CANDIDATE, LOCAL_CANDIDATE, ROLES, ROOT, answer
+from server.rest import CANDIDATE, GUEST_OF, LOCAL_CANDIDATE, ROLES, ROOT, answer
 from server.reviews import ReviewService
 from server.scorecard import Sheet, again_view, dispute_view, override_view, pick
 from server.scorecard_views import OverrideView, ScorecardView
 from server.views import View
-from storage.ports import CallRecord, NotFound, StoredSession
+from storage.ports import CallRecord, NotFound, StoredResponse, StoredSession
 from storage.reviews import Reviews
 from storage.wire import clean
 
@@ -77,6 +78,7 @@ class ScorecardRest:
     interviews: MockInterviewService
     reviews: ReviewService
     limit: RateLimit
+    sound: AudioLinks
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -99,7 +101,7 @@ class ScorecardRest:
         dto = await read_body(request, DisputeDto)
         reason = _said(dto.reason, "reason")
         stored = await self._session(request)
-        record = await self._record(stored, dto.call_id)
+        record = await self._record(request, stored, dto.call_id)
         self.limit.take(f"dispute {request[CANDIDATE]}")
         made = await self.reviews.dispute(record, dto.question_id, reason, request[CANDIDATE])
         return answer(dispute_view(made), 202, **{"Retry-After": "2"})
@@ -116,7 +118,7 @@ class ScorecardRest:
                 "Only a coach may do this",
                 "A score is overridden by somebody with the role coach or owner, and not by the candidate.",
             )
-        call_id = (await self._record(stored, dto.call_id)).response.call_id
+        call_id = (await self._record(request, stored, dto.call_id)).response.call_id
         wanted = Override(dto.dimension, dto.value, reason)
         made = await self.reviews.override(
             call_id, dto.question_id, wanted, request[CANDIDATE], _role(request)
@@ -133,7 +135,7 @@ class ScorecardRest:
         dto = await read_body(request, AgainDto)
         text = _said(dto.answer, "answer")
         stored = await self._session(request)
-        record = await self._record(stored, dto.call_id)
+        record = await self._record(request, stored, dto.call_id)
         self.limit.take(f"again {request[CANDIDATE]}")
         key = request.match_info["question_id"]
         made = await self.reviews.again(record, key, text, request[CANDIDATE])
@@ -142,25 +144,39 @@ class ScorecardRest:
         return answer(shown, 202, **{"Retry-After": "2"})
 
     async def _session(self, request: web.Request) -> StoredSession:
-        """The candidate's own interview, or anybody's for a coach. Raises NotFound."""
-        asker = None if request[ROLES] else request[CANDIDATE]
-        return await self.interviews.get_session(request.match_info["id"], asker)
+        """The candidate's own interview, or anybody's for a coach. Raises NotFound.
 
-    async def _record(self, stored: StoredSession, call_id: str | None) -> CallRecord:
-        run = pick(await self.interviews.responses(stored), call_id)
+        A guest's call lies in somebody else's interview; of that the guest is shown the one call.
+        """
+        open_to_all = request[ROLES] or GUEST_OF in request
+        return await self.interviews.get_session(
+            request.match_info["id"], None if open_to_all else request[CANDIDATE]
+        )
+
+    async def _responses(self, request: web.Request, stored: StoredSession) -> list[StoredResponse]:
+        """The calls of ``stored`` that the asker may see. Raises NotFound for another interview's guest."""
+        found = await self.interviews.responses(stored)
+        if GUEST_OF in request:
+            found = [run for run in found if run.call_id == request[GUEST_OF]]
+            if not found:
+                raise NotFound("no such call of this interview")
+        return found
+
+    async def _record(self, request: web.Request, stored: StoredSession, call_id: str | None) -> CallRecord:
+        run = pick(await self._responses(request, stored), call_id)
         if run is None:
             raise NotFound("no such call of this interview")
         return await self.reviews.runs.record(run.call_id)
 
     async def _view(self, request: web.Request, stored: StoredSession, call_id: str | None) -> ScorecardView:
-        responses = await self.interviews.responses(stored)
+        responses = await self._responses(request, stored)
         run = pick(responses, call_id)
         if run is None and call_id is not None:
             raise NotFound("no such call of this interview")
         record = await self.reviews.runs.record(run.call_id) if run else None
         reviews = await self.reviews.reviews.of_call(run.call_id) if run else Reviews()
         may = _may_override(request, stored)
-        return Sheet(stored, responses, record, reviews, self.reviews.rubrics, may).view()
+        return Sheet(stored, responses, record, reviews, self.reviews.rubrics, may, self.sound).view()
 
 
 def _said(text: str, field: str) -> str:
@@ -172,7 +188,8 @@ def _said(text: str, field: str) -> str:
 
 
 def _is_own(request: web.Request, stored: StoredSession) -> bool:
-    return request[CANDIDATE] in (LOCAL_CANDIDATE, stored.session.candidate_id)
+    own = request[CANDIDATE] in (LOCAL_CANDIDATE, stored.session.candidate_id)
+    return own or GUEST_OF in request
 
 
 def _may_override(request: web.Request, stored: StoredSession) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
-from urllib.parse import quote as url_quote
 
 import msgspec
 
@@ -31,6 +30,7 @@ from interview.scorecard import (
     state,
 )
 from server.analytics import NOTHING, WITHOUT_WORDS, settled, state_of, threads_of, was_asked
+from server.audio_links import AudioLinks
 from server.scorecard_views import (
     ActionView,
     AgainView,
@@ -91,6 +91,8 @@ class Sheet:
     reviews: Reviews
     rubrics: Mapping[Dimension, Rubric]
     can_override: bool = False
+    sound: AudioLinks | None = None
+    """Makes the links that play quotes; None: none is made."""
 
     def view(self) -> ScorecardView:
         record = self.record
@@ -234,10 +236,10 @@ class Sheet:
     def _quote(self, found: Found) -> CitedView:
         place = found.place
         url = None
-        if self.record and place.start_s is not None and place.end_s is not None and _recorded(self.record):
+        played = self.sound if self.record and _recorded(self.record) else None
+        if played and self.record and place.start_s is not None and place.end_s is not None:
             start, end = max(0.0, place.start_s - BEFORE_S), place.end_s + AFTER_S
-            call_id = url_quote(self.record.response.call_id, safe="")
-            url = f"/v1/calls/{call_id}/audio?start={start:.2f}&end={end:.2f}&track=candidate"
+            url = played.url(self.record.response.call_id, start, end)
         return CitedView(
             id=found.id,
             text=found.text,

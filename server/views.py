@@ -162,12 +162,14 @@ class GeneratedView(View):
 
 
 class RegisteredCall(View):
-    """What the browser needs to join. The token is for it alone."""
+    """What the browser needs to join. The token is for it alone, and so is ``scorecardUrl``: it opens the
+    scorecard of this call, without an account, for thirty days."""
 
     call_id: str
     access_token: str
     call_url: str
     response_id: str
+    scorecard_url: str
     transport: str | None = None
     ice_servers: list[dict[str, Any]] = []
     expires_at: int | None = None

@@ -195,6 +195,7 @@ class FakeRealtime:
             "accessToken": "token_1",
             "callUrl": f"{self.url.replace('http', 'ws')}/v1/realtime?call_id=call_1",
             "responseId": "r",
+            "scorecardUrl": "https://viva.example/mock-interview/link/scorecard?call_id=call_1#access=v1.a.b",
         }
         return web.json_response(made, status=201)
 

@@ -227,7 +227,9 @@ def test_questions_cues_and_persona_show_where_the_interview_stands(browser: Web
             ["The transcript, with 2 answers", "The recording of both sides", "No measurements of your voice"]
         )
         link = one.page.get_by_role("link", name="See my scorecard")
-        await expect(link).to_have_attribute("href", "/mock-interview/link/scorecard?call_id=call_1")
+        await expect(link).to_have_attribute(
+            "href", "/mock-interview/link/scorecard?call_id=call_1#access=v1.a.b"
+        )
 
     visit(browser, act, script)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +11,13 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from agents.llm_offline import OfflineLLM
 from audio.recording import wav_header
 from server.app import Viva, serving
 from server.settings import Settings
+from server.tokens import READ, CallTokens
 from tests.browser.harness import WebBrowser
 from tests.browser.test_access import look
 from tests.fakes.aftermath import SAID, After, Coach
@@ -22,6 +25,7 @@ from tests.fakes.reviews import Stricter, with_reviews
 
 pytestmark = [pytest.mark.browser, pytest.mark.postgres, pytest.mark.timeout(240)]
 
+SECRET = "x" * 40
 AGREED = {"version": "1", "locale": "en", "granted": {"record_audio": True, "audio_measurements": True}}
 MEASURED = {
     "pace": {"value": 142.0, "unit": "words per minute", "reason": ""},
@@ -54,12 +58,18 @@ class Reader:
 
 
 def read(
-    browser: WebBrowser, dsn: str, folder: Path, act: Callable[[Reader], Awaitable[None]], **context: Any
+    browser: WebBrowser,
+    dsn: str,
+    folder: Path,
+    act: Callable[[Reader], Awaitable[None]],
+    settings: dict[str, Any] | None = None,
+    **context: Any,
 ) -> None:
     async def work() -> None:
-        settings = Settings(database_url=dsn, port=0, drain_s=0.0, data_dir=folder)
+        given: dict[str, Any] = {"database_url": dsn, "port": 0, "drain_s": 0.0, "data_dir": folder}
+        settings_ = Settings(**given | (settings or {}))
         async with (
-            serving(settings, llm=OfflineLLM(), voice=_no_voice) as viva,
+            serving(settings_, llm=OfflineLLM(), voice=_no_voice) as viva,
             browser.page(microphone=False, **context) as (page, _),
         ):
             after = After(viva.pool, Stricter(), Coach(), None, OfflineLLM(), owner="local")
@@ -131,6 +141,57 @@ def test_a_quote_plays_by_mouse_and_by_keyboard(browser: WebBrowser, dsn: str, t
         await expect(other).to_be_focused()
         await page.locator("#script .cited").first.click()
         await expect(page.locator("#player")).to_be_visible()
+
+    read(browser, dsn, tmp_path, act)
+
+
+def test_a_guest_hears_the_own_quotes_without_an_account(
+    browser: WebBrowser, dsn: str, tmp_path: Path
+) -> None:
+    async def act(reader: Reader) -> None:
+        await held(reader)
+        reader.record()
+        page = reader.page
+        await reader.go(wait=False)
+        await expect(page.locator("#problem-title")).to_have_text("Not signed in")
+        access, _ = CallTokens(SECRET, time.time, READ).issue("call1", 600)
+        await page.goto("about:blank")
+        await reader.go(f"#access={access}")
+        assert "access" not in page.url, "who is shown the address is not given the token"
+        await page.reload()
+        quote = page.locator("#question-q1 .quote").first
+        await quote.click()
+        await expect(page.locator("#sound")).to_have_js_property("ended", True)
+        await page.locator("[data-use=again-q1]").click()
+        await page.locator("#desk-text").fill("I have led a ward of twenty for six years.")
+        await page.locator("#desk-send").click()
+        await expect(page.locator("#told")).to_contain_text("being judged")
+
+    oidc = {"auth": "oidc", "jwt_secret": "j" * 40, "secret": SECRET, "host": "127.0.0.1"}
+    read(browser, dsn, tmp_path, act, oidc)
+
+
+def test_a_link_that_has_run_out_is_renewed(browser: WebBrowser, dsn: str, tmp_path: Path) -> None:
+    async def act(reader: Reader) -> None:
+        await held(reader)
+        reader.record()
+        page = reader.page
+        asked: list[str] = []
+
+        async def worn(route: Route) -> None:
+            asked.append(route.request.url)
+            fresh = await route.fetch()
+            text = await fresh.text()
+            if len(asked) == 1:  # the first card's links are of long ago
+                text = re.sub(r"expires=\d+", "expires=1", text)
+            await route.fulfill(response=fresh, body=text)
+
+        await page.route("**/scorecard?*", worn)
+        await page.route("**/v1/**/scorecard", worn)
+        await reader.go()
+        await page.locator("#question-q1 .quote").first.click()
+        await expect(page.locator("#sound")).to_have_js_property("ended", True)
+        assert len(asked) == 2
 
     read(browser, dsn, tmp_path, act)
 

@@ -16,7 +16,8 @@ const FAILED = {
   address: ["The room cannot be reached", "The server gave an address that this browser cannot open. Tell whoever runs it."],
 };
 
-export function farewell({ room, key, callId, consent }) {
+/** `scorecardUrl`: where the scorecard of this call is, with the token that opens it. */
+export function farewell({ room, scorecardUrl, consent }) {
   const reason = room.ended?.reason ?? "";
   const failed = room.phase === "failed" ? FAILED[reason] ?? FAILED.closed : null;
   $("farewell-title").textContent = failed ? failed[0] : TITLES[reason] ?? TITLES.finished;
@@ -28,9 +29,9 @@ export function farewell({ room, key, callId, consent }) {
     kept(recorded, recorded ? "The recording of both sides" : "No sound was recorded"),
     kept(Boolean(consent?.audio_measurements), consent?.audio_measurements ? "Numbers on pace, pauses and fillers" : "No measurements of your voice"),
   );
-  const where = `/mock-interview/${encodeURIComponent(key)}/scorecard?call_id=${encodeURIComponent(callId)}`;
+  const { pathname, search, hash } = new URL(scorecardUrl); // the server may be known here by another name
   $("farewell-actions").replaceChildren(
-    el("a", { className: "button primary", href: where }, "See my scorecard"),
+    el("a", { className: "button primary", href: `${pathname}${search}${hash}` }, "See my scorecard"),
     el("a", { className: "button", href: "/" }, "Plan another interview"),
   );
   $("farewell-script").replaceChildren(...linesOf(room));

@@ -114,7 +114,7 @@ async function enter(invitation, registered, sound) {
   forget(key);
   await sound.stop();
   step(null);
-  farewell({ room, key, callId: registered.callId, consent: registered.consent });
+  farewell({ room, scorecardUrl: registered.scorecardUrl, consent: registered.consent });
 }
 
 load();

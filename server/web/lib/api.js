@@ -1,4 +1,5 @@
 // Talking to the server over HTTP: JSON in and out, failures as one kind of error with words for people.
+import { access } from "./access.js";
 
 export class ApiProblem extends Error {
   constructor(status, code, title, detail) {
@@ -9,8 +10,10 @@ export class ApiProblem extends Error {
 
 /** GET `path`, or POST `body` to it. Throws ApiProblem; status 0 when the server cannot be reached. */
 export async function ask(path, body) {
-  const options = body === undefined ? {} : {
-    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+  const token = access();
+  const headers = token === null ? {} : { Authorization: `Bearer ${token}` };
+  const options = body === undefined ? { headers } : {
+    method: "POST", headers: { ...headers, "Content-Type": "application/json" }, body: JSON.stringify(body),
   };
   let got;
   try {

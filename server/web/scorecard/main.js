@@ -200,5 +200,9 @@ $("call").addEventListener("change", ({ target }) => {
 $("print").addEventListener("click", () => print());
 addEventListener("beforeprint", () => { for (const detail of document.querySelectorAll("details")) detail.open = true; });
 addEventListener("pagehide", () => clearTimeout(timer));
-openPlayer();
+openPlayer(async (id) => {
+  await load();
+  const all = shown.questions.flatMap(({ dimensions: found }) => found.flatMap((one) => one.quotes));
+  return all.find((quote) => quote.id === id)?.url ?? null;
+});
 load();

@@ -3,6 +3,7 @@ import { $, write } from "../lib/dom.js";
 
 const GONE = "This part of the call cannot be played: it was not recorded, or was deleted.";
 let current = null, gone = false;
+let renew = async () => null;
 
 const buttons = () => document.querySelectorAll("[data-quote]");
 
@@ -34,17 +35,31 @@ export async function play(quote) {
     return;
   }
   show();
+  await start(sound);
+}
+
+async function start(sound, again = true) {
+  const quote = current;
   try {
     await sound.play();
   } catch (trouble) {
     if (trouble.name === "AbortError") return; // another quote was chosen meanwhile
+    const url = again ? await renew(quote.id) : null; // a link runs out after a while
+    if (current !== quote) return;
+    if (url !== null && url !== quote.url) {
+      quote.url = sound.src = url;
+      await start(sound, false);
+      return;
+    }
     gone = true;
     show();
   }
 }
 
-export function openPlayer() {
+/** `renewed(id)` gives another link for a quote whose link does not play any more, or null. */
+export function openPlayer(renewed) {
   const sound = $("sound");
+  renew = renewed;
   for (const event of ["play", "pause", "ended", "emptied"]) sound.addEventListener(event, show);
   $("toggle").addEventListener("click", () => current && play(current));
   $("shut").addEventListener("click", () => {

@@ -1,0 +1,140 @@
+"""Guests under oidc: who came by a link and answered has the own scorecard to read and hear, and no more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from agents.llm_offline import OfflineLLM
+from audio.pcm import EAR_RATE
+from audio.recording import wav_header
+from server.tokens import CallTokens
+from storage.objects import open_objects
+from tests.fakes.aftermath import SAID, After, Coach, Judge
+from tests.fakes.rest import PUBLIC, ROOT, Rest, serve
+from tests.server.test_get_call import SECRET, token
+
+pytestmark = pytest.mark.postgres
+
+AGREED = {"version": "1", "locale": "en", "granted": {"record_audio": True}}
+
+
+def at_app(dsn: str, act: Callable[[Rest, After], Awaitable[None]], **more: Any) -> None:
+    """The interview ``s1`` is user ada's."""
+
+    async def inside(rest: Rest) -> None:
+        await act(rest, After(rest.viva.pool, Judge(), Coach(), None, OfflineLLM(), owner="user:ada"))
+
+    serve(dsn, inside, llm=OfflineLLM(), auth="oidc", jwt_secret=SECRET, secret="x" * 40, **more)
+
+
+async def registered(rest: Rest, email: str) -> tuple[str, str]:
+    """The call id of a new run through ``s1``, and the guest's bearer token, as the page takes it."""
+    body = {"transport": "realtime", "session_id": "s1", "email": email, "name": "Gil"}
+    got = await rest.post("/api/register-call", body | {"consent": {"version": "1", "record_audio": True}})
+    assert got.status == 201, got.text
+    url = urlsplit(got.json["scorecardUrl"])
+    call_id = got.json["callId"]
+    assert f"{url.scheme}://{url.netloc}" == PUBLIC
+    assert (url.path, parse_qs(url.query)) == ("/mock-interview/link1/scorecard", {"call_id": [call_id]})
+    name, _, access = url.fragment.partition("=")
+    assert name == "access"
+    return call_id, f"Bearer {access}"
+
+
+async def held(after: After, call_id: str) -> None:
+    await after.end(call_id, await after.answer(call_id, SAID))
+    await after.work_off()
+
+
+def test_a_guest_reads_and_hears_the_own_scorecard(dsn: str, tmp_path: Path) -> None:
+    async def act(rest: Rest, after: After) -> None:
+        await after.register("other", email="other@example.org")
+        call_id, guest = await registered(rest, "gil@example.org")
+        await held(after, call_id)
+        path = f"{ROOT}/link1/scorecard"
+        assert (await rest.get(path)).problem() == (401, "unauthorised")
+        card = (await rest.get(path, Authorization=guest)).json
+        assert (card["callId"], card["state"], card["canOverride"]) == (call_id, "complete", False)
+        assert [one["callId"] for one in card["calls"]] == [call_id], "of other guests nothing is told"
+        assert (await rest.rows("SELECT * FROM audit_log")) == []
+        found = await rest.get(f"/api/get-call?call_id={call_id}", Authorization=guest)
+        assert (found.status, found.json["callId"]) == (200, call_id)
+
+        sound = bytes(10 * EAR_RATE * 4)
+        objects = await asyncio.to_thread(open_objects, f"file:{tmp_path}")
+        await objects.put(f"recordings/{call_id}/0000000000.wav", wav_header(len(sound)) + sound)
+        quote = card["questions"][0]["dimensions"][0]["quotes"][0]
+        heard = await rest.ask("HEAD", quote["url"])
+        assert (heard.status, heard.headers["Content-Type"]) == (200, "audio/wav")
+        longer = quote["url"].replace("&end=2.30", "&end=9.00")
+        assert longer != quote["url"]
+        assert (await rest.get(longer)).problem() == (403, "link_refused")
+        unsigned = quote["url"].partition("&expires=")[0]
+        assert (await rest.get(unsigned)).problem() == (401, "unauthorised")
+        assert (await rest.get(unsigned, Authorization=guest)).problem() == (403, "not_for_guests")
+        assert (await rest.ask("HEAD", unsigned, Authorization=token("ada"))).status == 200
+        assert (await rest.get(unsigned, Authorization=token("bob"))).problem() == (404, "not_found")
+
+    at_app(dsn, act, object_store=f"file:{tmp_path}")
+
+
+def test_a_guest_may_dispute_and_answer_again(dsn: str) -> None:
+    async def act(rest: Rest, after: After) -> None:
+        await after.register("other")
+        call_id, guest = await registered(rest, "gil@example.org")
+        await held(after, call_id)
+        body = {"question_id": "q2", "reason": "I named a number."}
+        got = await rest.post(f"{ROOT}/link1/scores/dispute", body, Authorization=guest)
+        assert (got.status, got.json["by"]) == (202, f"guest:{call_id}")
+        again = {"answer": "Once more, with a number: complaints fell by half."}
+        got = await rest.post(f"{ROOT}/link1/questions/q2/again", again, Authorization=guest)
+        assert got.status == 202
+
+    at_app(dsn, act)
+
+
+def test_a_guest_finds_nothing_else(dsn: str) -> None:
+    async def act(rest: Rest, after: After) -> None:
+        await after.register("other")
+        call_id, guest = await registered(rest, "gil@example.org")
+        for path in (f"{ROOT}/link1/scorecard?call_id=other", "/api/get-call?call_id=other"):
+            assert (await rest.get(path, Authorization=guest)).problem() == (404, "not_found")
+        body = {"question_id": "q2", "reason": "No.", "call_id": "other"}
+        got = await rest.post(f"{ROOT}/link1/scores/dispute", body, Authorization=guest)
+        assert got.problem() == (404, "not_found")
+        mine = await rest.post(ROOT, {"role": "Nurse"}, Authorization=token("gil"))
+        other = f"{ROOT}/{mine.json['sessionId']}/scorecard"
+        assert (await rest.get(other, Authorization=guest)).problem() == (404, "not_found")
+        refused: list[tuple[str, str, Any]] = [
+            ("GET", ROOT, None),
+            ("POST", ROOT, {"role": "Nurse"}),
+            ("GET", f"{ROOT}/link1", None),
+            ("POST", f"{ROOT}/link1/cancel", {}),
+            ("POST", f"{ROOT}/link1/scores/override", body),
+            ("POST", "/api/generate-insights", {"session_id": "s1"}),
+            ("POST", "/api/analyze-communication", {"transcript": "Me: hello"}),
+            ("GET", f"/v1/calls/{call_id}/audio", None),
+        ]
+        for method, path, data in refused:
+            got = await rest.ask(method, path, data, Authorization=guest)
+            assert got.problem() == (403, "not_for_guests"), path
+
+    at_app(dsn, act)
+
+
+def test_only_tokens_that_were_made_for_reading_read(dsn: str) -> None:
+    async def act(rest: Rest, after: After) -> None:
+        await after.held("call1")
+        path = f"{ROOT}/link1/scorecard"
+        joining, _ = CallTokens("x" * 40, lambda: 0.0).issue("call1", 2**33)
+        for wrong in ("v1.", "v1.e30.AAAA", joining):
+            got = await rest.get(path, Authorization=f"Bearer {wrong}")
+            assert got.problem() == (401, "unauthorised")
+
+    at_app(dsn, act)
