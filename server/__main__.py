@@ -36,27 +36,32 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="viva", description="Mock job interviews by voice, self-hosted.")
+    parser = argparse.ArgumentParser(
+        prog="viva",
+        description="Mock job interviews by voice, self-hosted.",
+        epilog="Settings come from the environment or from .env; `viva doctor` says what they amount to.",
+    )
+    parser.add_argument("--version", action=_Version, help="print the version")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    commands.add_parser("serve", help="run the server").set_defaults(run=_serve)
-    commands.add_parser("migrate", help="bring the database to this version").set_defaults(run=_migrate)
-    worker = commands.add_parser("worker", help="score and analyse, beside a server with its own database")
+    _command(commands, "serve", "run the server").set_defaults(run=_serve)
+    _command(commands, "migrate", "bring the database to this version").set_defaults(run=_migrate)
+    worker = _command(commands, "worker", "score and analyse, beside a server with its own database")
     worker.set_defaults(run=_worker)
-    _add_jobs(commands.add_parser("jobs", help="look at the queue of jobs; run failed ones again"))
-    doctor = commands.add_parser("doctor", help="say what is configured, reachable, and used instead")
-    doctor.add_argument("--json", action="store_true")
+    _add_jobs(_command(commands, "jobs", "look at the queue of jobs; run failed ones again"))
+    doctor = _command(commands, "doctor", "say what is configured, reachable, and used instead")
+    doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
     doctor.set_defaults(run=_doctor)
-    _add_models(commands.add_parser("models", help="the models for local speech: list, fetch"))
-    calibrate = commands.add_parser("calibrate", help="score a labelled set of answers, report agreement")
+    _add_models(_command(commands, "models", "the models for local speech: list, fetch"))
+    calibrate = _command(commands, "calibrate", "score a labelled set of answers, report agreement")
     calibrate.add_argument(
         "file", type=Path, metavar="FILE.jsonl", help="one answer a line, see docs/scoring.md"
     )
     calibrate.add_argument("--samples", type=_samples, default=3, help="readings of each answer (1 to 15)")
     calibrate.add_argument("--json", action="store_true", help="print predictions and agreement as JSON")
     calibrate.set_defaults(run=_calibrate)
-    simulate = commands.add_parser("simulate", help="play the other side of a call")
+    simulate = _command(commands, "simulate", "play the other side of a call")
     kinds = simulate.add_subparsers(required=True, metavar="KIND")
-    retell = kinds.add_parser("retell", help="play Retell, in text, against a running server")
+    retell = _command(kinds, "retell", "play Retell, in text, against a running server")
     retell.add_argument("--url", required=True, help="e.g. ws://127.0.0.1:8080/llm-websocket")
     retell.add_argument("--session", help="id of an interview to hold; else a general practice interview")
     retell.add_argument("--minutes", type=float, default=30.0, help="when the candidate has to leave")
@@ -65,8 +70,27 @@ def _parser() -> argparse.ArgumentParser:
     retell.add_argument("--interactive", action="store_true", help="type the answers yourself")
     retell.add_argument("--json", action="store_true", help="print the summary as JSON")
     retell.set_defaults(run=_simulate_retell)
-    _add_candidate(kinds.add_parser("candidate", help="play a candidate, by voice, against a running server"))
+    _add_candidate(_command(kinds, "candidate", "play a candidate, by voice, against a running server"))
     return parser
+
+
+def _command(commands: Any, name: str, does: str) -> argparse.ArgumentParser:
+    """A command that says what it ``does`` in the list of commands and in its own help."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=does, description=f"{does[0].upper()}{does[1:]}."
+    )
+    return parser
+
+
+class _Version(argparse.Action):
+    def __init__(self, option_strings: Sequence[str], dest: str, **more: Any) -> None:
+        super().__init__(option_strings, dest, nargs=0, **more)
+
+    def __call__(self, *_: Any) -> None:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"viva {version('viva')}\n")
+        sys.exit(0)
 
 
 def _add_candidate(candidate: argparse.ArgumentParser) -> None:
@@ -92,10 +116,10 @@ def _speed(text: str) -> float:
 
 def _add_models(models: argparse.ArgumentParser) -> None:
     actions = models.add_subparsers(required=True, metavar="ACTION")
-    listing = actions.add_parser("list", help="what there is and what is here")
-    listing.add_argument("--json", action="store_true")
+    listing = _command(actions, "list", "what there is and what is here")
+    listing.add_argument("--json", action="store_true", help="print the list as JSON")
     listing.set_defaults(run=_models_list)
-    pull = actions.add_parser("pull", help="fetch one; goes on where an earlier attempt ended")
+    pull = _command(actions, "pull", "fetch one; goes on where an earlier attempt ended")
     pull.add_argument("name", metavar="NAME")
     pull.add_argument("--minutes", type=float, default=60.0, help="give up after so many (default: 60)")
     pull.add_argument("--json", action="store_true", help="print the outcome as JSON")
@@ -104,11 +128,11 @@ def _add_models(models: argparse.ArgumentParser) -> None:
 
 def _add_jobs(jobs: argparse.ArgumentParser) -> None:
     actions = jobs.add_subparsers(metavar="ACTION")
-    listing = actions.add_parser("list", help="what waits, runs or has failed (the default)")
+    listing = _command(actions, "list", "what waits, runs or has failed (the default)")
     listing.add_argument("--failed", action="store_true", help="only what has failed")
-    show = actions.add_parser("show", help="one job")
+    show = _command(actions, "show", "one job")
     show.add_argument("id", type=int, metavar="ID")
-    retry = actions.add_parser("retry", help="run failed jobs again: those named, else all")
+    retry = _command(actions, "retry", "run failed jobs again: those named, else all")
     retry.add_argument("ids", type=int, nargs="*", metavar="ID")
     for action, name in ((jobs, "list"), (listing, "list"), (show, "show"), (retry, "retry")):
         action.add_argument("--json", action="store_true", help="print JSON")

@@ -46,6 +46,14 @@ def guard() -> Iterator[None]:
         raise Duplicate(f"taken already: {error.constraint_name}") from None
     except asyncpg.ForeignKeyViolationError as error:
         raise NotFound(f"no such row to point to: {error.constraint_name}") from None
+    except (
+        asyncpg.UndefinedTableError,
+        asyncpg.UndefinedColumnError,
+        asyncpg.UndefinedFunctionError,
+    ) as error:
+        raise StorageDown(
+            "the database is of an older version than this server: run `viva migrate`"
+        ) from error
     except asyncpg.CharacterNotInRepertoireError:
         raise NotFound("no row can have such a key: it holds a NUL") from None
     except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError) as error:

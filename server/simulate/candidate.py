@@ -262,6 +262,7 @@ class _Report:
     line: CandidateLine | None = None
     turns: list[Turn] = field(default_factory=list)
     ended: str | None = None
+    scorecard_url: str | None = None
     problem: str = ""
 
     def say(self, who: str, text: str) -> None:
@@ -277,6 +278,8 @@ class _Report:
                 self.say("  understood", event["transcript"])
             case "viva.notice":
                 self.say("  notice", event["text"])
+            case "viva.ended":
+                self.scorecard_url = event["scorecard_url"]
             case _:
                 pass
 
@@ -302,6 +305,7 @@ class _Report:
             told |= {
                 "sockets": line.sockets,
                 "call_seconds": line.seconds,
+                "scorecard_url": self.scorecard_url,
                 "said_seconds": round(measured.said_ms / 1000, 1),
                 "heard_seconds": round(measured.heard_ms / 1000, 1),
                 "gap_ms": measured.gap_ms,
@@ -332,8 +336,11 @@ def _lines(told: dict[str, Any]) -> Iterator[str]:
         yield f"\n{told['turns']} turns, {spoken}, ended by {told['end_reason']}."
         yield "Words understood wrongly: " + ("not measured." if rate is None else f"{rate:.0%}.")
         yield f"From the last word to the reply: {_ms(told['reply_ms_median'])} of sound (median)."
-        yield f"From talking over it to its silence: {_ms(told['silenced_ms_median'])} (median)."
+        if told["silenced_ms"]:
+            yield f"From talking over it to its silence: {_ms(told['silenced_ms_median'])} (median)."
         yield f"Silence within replies: {told['gap_ms']} ms."
+        if told["scorecard_url"]:
+            yield f"Scorecard: {told['scorecard_url']}"
     for text in (*told["violations"], *([told["problem"]] if told["problem"] else [])):
         yield f"WRONG: {text}"
     if not told["violations"] and not told["problem"]:

@@ -9,7 +9,7 @@ import statistics
 from dataclasses import dataclass, field
 from typing import Final
 
-from aiohttp import ClientError
+from aiohttp import ClientError, WSServerHandshakeError
 
 from server.simulate.candidates import answer
 from server.simulate.retell import CallEnded, Reply, RetellSimulator, Unanswered
@@ -77,6 +77,8 @@ async def simulate_retell(
                     problem = str(ended)
     except Unanswered:
         pass  # it is among the violations
+    except WSServerHandshakeError as error:
+        problem = f"{url} answered {error.status} and opened no socket: check its path, and the secret in it"
     except (ClientError, OSError, TimeoutError) as error:
         problem = f"cannot connect to {url}: {type(error).__name__}; is the server running there?"
     return _summary(sim, replies, problem, json_out)
@@ -159,7 +161,8 @@ def _summary(sim: RetellSimulator, replies: list[Reply], problem: str, json_out:
         return int(failed)
     first = "no words" if median_ms is None else f"first words after {median_ms} ms (median)"
     spoken = f"{sim.transcript.clock_s / 60:.1f} minutes of call"
-    print(f"\n{len(replies)} turns, {spoken}, ended by {sim.end_reason}, {first}.")  # noqa: T201
+    if sim.sockets:
+        print(f"\n{len(replies)} turns, {spoken}, ended by {sim.end_reason}, {first}.")  # noqa: T201
     for text in (*sim.violations, *([problem] if problem else [])):
         print(f"WRONG: {text}")  # noqa: T201
     if not failed:
