@@ -28,6 +28,7 @@ import aiohttp
 from bench.processes import ROOT
 from bench.servers.hot import FRAME_MS, frames_of
 from bench.servers.voice_viva import SILENCE_MS
+from bench.voice_hot import PEERS_PYTHON
 from server.simulate.candidate import register
 from tests.fakes.human_speech import RATE, in_room, prompt, silence, trimmed
 
@@ -35,6 +36,8 @@ SPEECH_S: Final = 2
 SETTLE_FRAMES: Final = 40
 PHASES: Final = 8
 PATIENCE_S: Final = 20.0
+PEER_MOST: Final = 10
+"""Sessions that one process of pipecat is asked to hold: about as many as it can on one core."""
 
 
 @dataclass(slots=True)
@@ -105,13 +108,11 @@ class Caller:
 
 
 @contextlib.asynccontextmanager
-async def server(module: str) -> AsyncIterator[int]:
-    """The port of ``bench.servers.MODULE``, in a process of its own."""
+async def server(*command: str) -> AsyncIterator[int]:
+    """The port of a server that ``command`` starts, in a process of its own."""
     kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG", "TMPDIR") if key in os.environ}
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        f"bench.servers.{module}",
+        *command,
         env=kept | {"PYTHONPATH": str(ROOT)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -176,14 +177,21 @@ async def measure_live(
 ) -> dict[int, dict[str, list[float]]]:
     """Milliseconds above the configured silence, by number of sessions and server."""
     found: dict[int, dict[str, list[float]]] = {}
-    async with server("voice_viva") as viva, server("voice_bare") as bare, aiohttp.ClientSession() as http:
+    module, script = (sys.executable, "-m"), str(ROOT / "bench" / "servers" / "voice_pipecat.py")
+    commands = {"Viva": (*module, "bench.servers.voice_viva"), "bare": (*module, "bench.servers.voice_bare")}
+    if PEERS_PYTHON.exists():
+        commands["pipecat"] = (str(PEERS_PYTHON), script, str(SILENCE_MS / 1000))
+    async with contextlib.AsyncExitStack() as stack:
+        ports = {name: await stack.enter_async_context(server(*line)) for name, line in commands.items()}
+        http = await stack.enter_async_context(aiohttp.ClientSession())
         for sessions in numbers:
             say(f"voice to voice, {sessions} sessions")
-            into = found[sessions] = {"Viva": [], "bare": []}
+            here = {name: port for name, port in ports.items() if name != "pipecat" or sessions <= PEER_MOST}
+            into = found[sessions] = {name: list[float]() for name in here}
             turns = PHASES if sessions == 1 else PHASES // 2
             for _ in range(rounds):
-                into["Viva"] += await _round(http, viva, True, sessions, turns)
-                into["bare"] += await _round(http, bare, False, sessions, turns)
+                for name, port in here.items():
+                    into[name] += await _round(http, port, name == "Viva", sessions, turns)
     return found
 
 
