@@ -138,11 +138,14 @@ class LiveCall:
         self._spent_before = self.conversation.progress.spent_s
         scribe: asyncio.Task[None] | None = None
         open_turn: asyncio.Task[None] | None = None
+        if not self.conversation.greeted:
+            self._inbox.put_nowait(Opened())
         try:
             async with asyncio.TaskGroup() as group:
                 hearing = group.create_task(self.line.run(self.post), name=f"line {self.call_id}")
                 scribe = group.create_task(self._scribe(), name=f"scribe {self.call_id}")
-                open_turn = group.create_task(self._open(), name=f"open {self.call_id}")
+                if self.conversation.greeted:
+                    open_turn = group.create_task(self._go_on(), name=f"open {self.call_id}")
                 while self._ended is None:
                     event = await self._inbox.get()
                     for command in self._floor.handle(event):
@@ -157,12 +160,9 @@ class LiveCall:
         assert self._ended is not None
         return self._ended
 
-    async def _open(self) -> None:
-        """Begin, or go on where another call or process left off."""
+    async def _go_on(self) -> None:
+        """Go on where another call or process left off."""
         conversation = self.conversation
-        if not conversation.greeted:
-            await self.post(Opened())
-            return
         pending = conversation.unanswered()
         before = TurnId(conversation.last_turn - 1) if pending else conversation.last_turn
         await self.post(Opened(greeted=True, turn=max(before, TurnId(0))))
