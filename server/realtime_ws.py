@@ -189,7 +189,10 @@ class RealtimeEndpoint:
     async def _serve(
         self, call_id: str, ws: web.WebSocketResponse, outbox: Outbox, first: str | None
     ) -> None:
-        line = self.registry.line(call_id, RealtimeLine) or await self._begin(call_id, outbox)
+        line = self.registry.line(call_id, RealtimeLine)
+        if line is None:
+            async with self.registry.alone(call_id):
+                line = self.registry.line(call_id, RealtimeLine) or await self._begin(call_id, outbox)
         if line is None:
             return
         line.attach(outbox)
@@ -211,11 +214,7 @@ class RealtimeEndpoint:
         if found is None:
             outbox.close(4404, "there is no such call, or it is over")
             return None
-        if (already := self.registry.line(call_id, RealtimeLine)) is not None:
-            return already
         voice = await self.voice(found)
-        if (meanwhile := self.registry.line(call_id, RealtimeLine)) is not None:
-            return meanwhile
         info = CallInfo(
             call_id=call_id,
             resume_token=lambda: self.tokens.issue(call_id, RESUME_S)[0],

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -30,6 +31,7 @@ class CallRegistry:
         self.draining = False
         self._lines: dict[str, ManagedLine] = {}
         self._tasks: dict[str, asyncio.Task[Any]] = {}
+        self._beginning: dict[str, asyncio.Future[None]] = {}
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -41,6 +43,25 @@ class CallRegistry:
         """The live line of this call, when it is of that kind."""
         line = self._lines.get(call_id)
         return line if isinstance(line, kind) else None
+
+    def is_beginning(self, call_id: str) -> bool:
+        return call_id in self._beginning
+
+    @asynccontextmanager
+    async def alone(self, call_id: str) -> AsyncIterator[None]:
+        """The only one in this process to look ``call_id`` up and start it; look for its line first.
+
+        Of two look-ups the later one fences what the earlier one starts. Does not suspend when nobody else
+        is at it.
+        """
+        while (other := self._beginning.get(call_id)) is not None:
+            await asyncio.wait((other,))
+        mine = self._beginning[call_id] = asyncio.get_running_loop().create_future()
+        try:
+            yield
+        finally:
+            del self._beginning[call_id]
+            mine.set_result(None)
 
     def start(self, call_id: str, line: ManagedLine, call: Coroutine[Any, Any, Any]) -> None:
         """Run ``call`` until it ends. Raises Draining, with the coroutine closed, at shutdown."""

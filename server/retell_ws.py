@@ -6,7 +6,7 @@ import asyncio
 import hmac
 import re
 from collections.abc import Callable, Coroutine
-from contextlib import nullcontext
+from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -80,15 +80,16 @@ class RetellEndpoint:
         ws = web.WebSocketResponse(max_msg_size=MAX_FRAME, compress=False, autoping=True)
         if self.registry.draining and call_id not in self.registry:
             raise web.HTTPServiceUnavailable(text="the server is being shut down")
-        looking: asyncio.Task[Found | None] | None = None
-        if self.registry.line(call_id, RetellLine) is None and ws.can_prepare(request):
-            looking = asyncio.create_task(self.find(call_id, None), name="find call")
-            await asyncio.sleep(0)  # the database has its question before the handshake is answered
-        try:
+        async with AsyncExitStack() as alone:
+            looking: asyncio.Task[Found | None] | None = None
+            live = self.registry.line(call_id, RetellLine) is not None
+            if not live and not self.registry.is_beginning(call_id) and ws.can_prepare(request):
+                await alone.enter_async_context(self.registry.alone(call_id))
+                looking = asyncio.create_task(self.find(call_id, None), name="find call")
+                alone.push_async_callback(_dropped, looking)
+                await asyncio.sleep(0)  # the database has its question before the handshake is answered
             await ws.prepare(request)
-            await self._hold(call_id, ws, AioSocket(ws, request), looking)
-        finally:
-            await _dropped(looking)
+            await self._hold(call_id, ws, AioSocket(ws, request), looking, alone)
         return ws
 
     async def _hold(
@@ -97,10 +98,11 @@ class RetellEndpoint:
         ws: web.WebSocketResponse,
         socket: AioSocket,
         looking: asyncio.Task[Found | None] | None,
+        alone: AsyncExitStack,
     ) -> None:
         self.sockets.add(socket)
         try:
-            await self._serve(call_id, ws, socket, looking)
+            await self._serve(call_id, ws, socket, looking, alone)
         except ConnectionError:
             socket.drop()
         except Exception:
@@ -116,11 +118,15 @@ class RetellEndpoint:
         ws: web.WebSocketResponse,
         socket: AioSocket,
         looking: asyncio.Task[Found | None] | None,
+        alone: AsyncExitStack,
     ) -> None:
         line = self.registry.line(call_id, RetellLine)
         waiting: list[str] = []
         if line is None:
-            line = await self._begin(call_id, ws, socket, waiting, looking)
+            if looking is None:
+                await alone.enter_async_context(self.registry.alone(call_id))
+            async with alone:  # left as soon as the call is there
+                line = await self._begin(call_id, ws, socket, waiting, looking)
             if line is None:
                 socket.drop()
                 return
@@ -150,6 +156,9 @@ class RetellEndpoint:
         waiting: list[str],
         looking: asyncio.Task[Found | None] | None,
     ) -> RetellLine | None:
+        if (other := self.registry.line(call_id, RetellLine)) is not None:
+            await other.attach(socket)
+            return other
         protocol = RetellProtocol()
         await socket.send(protocol.config())
         found = await (looking or self.find(call_id, None))
@@ -159,9 +168,6 @@ class RetellEndpoint:
         if found is None:
             log.warning("call refused: nobody registered it", call_id=safe_call_id(call_id))
             return None
-        if (already := self.registry.line(call_id, RetellLine)) is not None:
-            await already.attach(socket, configured=True)
-            return already
         if found.open_turn is not None:
             protocol.newest = max(protocol.newest, found.open_turn)
         line = RetellLine(call_id, protocol, greeted=found.greeted, grace_s=self.grace_s)

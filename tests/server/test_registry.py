@@ -93,3 +93,33 @@ def test_a_call_that_will_not_go_is_cancelled_within_a_bound() -> None:
         assert asyncio.get_running_loop().time() <= 1.0 + HARD_STOP_S + 10.0 + HARD_STOP_S
 
     virtual_loop.run(main())
+
+
+def test_one_at_a_time_begins_a_call() -> None:
+    async def main() -> None:
+        registry, order = CallRegistry(), list[str]()
+
+        async def begin(call_id: str, name: str, gate: asyncio.Event) -> None:
+            async with registry.alone(call_id):
+                order.append(name)
+                await gate.wait()
+
+        gates = [asyncio.Event() for _ in range(4)]
+        calls = ("a", "a", "b", "a")
+        tasks = [
+            asyncio.create_task(begin(call_id, f"{call_id}{number}", gate))
+            for number, (call_id, gate) in enumerate(zip(calls, gates, strict=True))
+        ]
+        await asyncio.sleep(1)
+        assert order == ["a0", "b2"]
+        tasks[1].cancel()  # one that gives up waiting lets nobody in
+        await asyncio.sleep(1)
+        assert order == ["a0", "b2"]
+        assert registry.is_beginning("a")
+        for gate in gates:
+            gate.set()
+        await asyncio.wait(tasks)
+        assert order == ["a0", "b2", "a3"]
+        assert not registry.is_beginning("a")
+
+    virtual_loop.run(main())

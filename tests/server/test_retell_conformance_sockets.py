@@ -22,6 +22,8 @@ from interview.conversation import Conversation
 from server.call import LiveCall
 from server.callbook import CallBook
 from server.retell_line import RetellLine
+from storage.calls import PostgresCalls
+from storage.ports import OpenCall
 from tests.fakes.llm import Script, ScriptedLLM, move
 from tests.fakes.retell_talk import DETAILS, PATIENT, STORY, answer_for, greeted, opened, resumed, spoken
 from tests.fakes.world import Frame, World, hold
@@ -194,6 +196,41 @@ def test_case_39_the_newest_socket_wins(dsn: str) -> None:
                 ]
 
     hold(dsn, act, llm=lambda: ScriptedLLM(gated(gate)), patience=PATIENT)
+
+
+def test_two_sockets_at_the_same_moment_do_not_fence_each_other(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two look-ups of one call the later one has the fence that counts, but the earlier one may start."""
+    looked, release = asyncio.Queue[asyncio.Event](), [asyncio.Event(), asyncio.Event()]
+    held, real = iter(release), PostgresCalls.open_call
+
+    async def open_call(self: PostgresCalls, call_id: str) -> OpenCall:
+        opened, gate = await real(self, call_id), next(held)
+        looked.put_nowait(gate)
+        await gate.wait()
+        return opened
+
+    async def act(world: World) -> None:
+        monkeypatch.setattr(PostgresCalls, "open_call", open_call)
+        async with world.raw() as first:
+            assert (await first.next())["response_type"] == "config"
+            await first.send(interaction_type="call_details", call=DETAILS)
+            await looked.get()
+            async with world.raw() as second:
+                for _ in range(50):  # a second look-up would have been answered meanwhile
+                    await world.rows("SELECT 1")
+                for gate in release:
+                    gate.set()
+                assert (await second.next())["response_type"] == "config"
+                await second.ask(1, *answer_for(1))
+                assert spoken(await second.complete(1))
+                assert await first.closed() == 1006
+                await world.viva.registry.drain(0.0)
+                turns = await world.rows("SELECT turn FROM mock_interview_answers")
+                assert [row["turn"] for row in turns] == [1]
+
+    hold(dsn, act)
 
 
 def test_case_40_the_session_goes_on_on_every_socket(dsn: str) -> None:
