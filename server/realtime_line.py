@@ -258,6 +258,8 @@ class RealtimeLine:
                 except TimeoutError:
                     self._finish(EndReason.LINE_LOST)
             turns.cancel()
+        if self._over in (EndReason.HUNG_UP, EndReason.LINE_LOST):
+            await self._turns.left()
         await post(HungUp(self._over))
 
     async def speak(self, turn: TurnId, clauses: Clauses, ends: Callable[[], bool]) -> None:

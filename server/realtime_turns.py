@@ -291,6 +291,10 @@ class Turns:
             self.speaking.cut(reply, reason, ms)
             await self._post(BargeIn(self.speaking.heard(reply)))
 
+    async def left(self) -> None:
+        """The candidate is gone: of the reply under way no more was heard than has sounded."""
+        await self._take_floor("client_cancelled")
+
     async def _remind(self) -> None:
         self._interrupted = False
         self._say_floor("thinking")

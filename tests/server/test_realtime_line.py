@@ -730,6 +730,18 @@ def test_the_client_hangs_up() -> None:
         assert play(act).posted == [HungUp(EndReason.HUNG_UP)]
 
 
+def test_who_hangs_up_in_mid_reply_has_heard_no_more_than_sounded() -> None:
+    async def act(scene: Scene) -> None:
+        speaking = await _interrupted(scene, VIVA)
+        await scene.send("viva.end")
+        await asyncio.sleep(0.05)
+        speaking.cancel()
+
+    cut, hung_up = play(act).posted
+    assert cut == BargeIn("Tell me about a")
+    assert hung_up == HungUp(EndReason.HUNG_UP)
+
+
 def test_a_bug_lets_the_client_come_back() -> None:
     async def act(scene: Scene) -> None:
         scene.line.abandon()
