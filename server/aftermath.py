@@ -25,9 +25,10 @@ from server.analytics import BROKEN, NO_JUDGE, AnalyticsService, given_of, settl
 from server.logs import safe_call_id
 from server.provider_record import details_of, ending_of, heard_in
 from server.retell_api import RetellApi, RetellError
+from server.retell_recording import RecordingError, place_of, wants_recording
 from storage.calls import return_wait_s
 from storage.job_runner import Handler, Job, TryAgain
-from storage.jobs import ANALYSE, INSIGHTS, SCORE, PostgresJobs, analyse_job, score_job
+from storage.jobs import ANALYSE, INSIGHTS, SCORE, PostgresJobs, analyse_job, recording_job, score_job
 from storage.ports import (
     CallRecord,
     JobState,
@@ -213,7 +214,8 @@ class Aftermath:
                 await self._place_quotes(call_id)
         else:
             await self._rewrite(call_id, align(record.stored.session.questions, heard))
-        await self.runs.end(call_id, ending, (), details=details_of(call))
+        fetch = [recording_job(call_id)] if wants_recording(record) and place_of(call) else []
+        await self.runs.end(call_id, ending, fetch, details=details_of(call))
 
     async def _place_quotes(self, call_id: str) -> None:
         """Answers that were scored before their times were known get the seconds of their quotes."""
@@ -280,7 +282,7 @@ class Aftermath:
 
 def explain(error: Exception) -> str:
     """What may be stored of a job's trouble: our own errors word themselves without private data."""
-    if isinstance(error, LlmError | StorageError | RetellError):
+    if isinstance(error, LlmError | StorageError | RetellError | RecordingError):
         return str(error)
     return type(error).__name__
 

@@ -18,6 +18,7 @@ import aiohttp
 import structlog
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from yarl import URL
 
 from agents.analyst import AnalystAgent
 from agents.coach import CoachAgent
@@ -54,6 +55,7 @@ from server.rest_audio import AudioRest
 from server.rest_calls import CallRest
 from server.rest_scorecard import ScorecardRest
 from server.retell_api import RetellApi
+from server.retell_recording import RetellRecordings
 from server.retell_ws import RetellEndpoint
 from server.settings import Settings, public_url
 from server.tokens import READ, READ_S, CallTokens
@@ -63,10 +65,10 @@ from server.worker import build_aftermath, build_reviews, working
 from server.worker_process import worker_process
 from storage.calls import PostgresCalls
 from storage.embedded import EmbeddedPostgres
-from storage.jobs import PostgresJobs, preload_queue
+from storage.jobs import RECORDING, PostgresJobs, preload_queue
 from storage.leases import MemoryLeases
 from storage.migrate import migrate
-from storage.objects import open_objects
+from storage.objects import ObjectStore, open_objects
 from storage.ports import Leases, StoredSession
 from storage.postgres import PostgresRepository
 from storage.question_files import read_bank_files, read_rubric_file
@@ -269,18 +271,31 @@ async def open_worker(settings: Settings, dsn: str) -> AsyncIterator[None]:
         retell = _retell(settings)
         if retell is not None:
             stack.push_async_callback(retell.aclose)
-        await stack.enter_async_context(working(dsn, await _aftermath(llm, retell)))
+        objects = await asyncio.to_thread(open_objects, settings.object_store, settings.s3_endpoint)
+        await stack.enter_async_context(working(dsn, await _aftermath(settings, llm, retell, objects)))
         yield
 
 
-async def _aftermath(llm: LLM, retell: RetellApi | None) -> Callable[[Pool], Aftermath]:
+async def _aftermath(
+    settings: Settings, llm: LLM, retell: RetellApi | None, objects: ObjectStore
+) -> Callable[[Pool], Aftermath]:
     rubrics = parse_rubrics(await asyncio.to_thread(read_rubric_file))
     evaluator, coach = EvaluatorAgent(llm, rubrics), CoachAgent(llm)
 
     def build(pool: Pool) -> Aftermath:
         reviews = build_reviews(pool, llm, evaluator, coach, _now)
         aftermath = build_aftermath(pool, llm, evaluator, coach, retell, _now)
-        return replace(aftermath, also=reviews.handlers())
+        also = reviews.handlers()
+        if retell is not None:
+            sound = RetellRecordings(
+                aftermath.runs,
+                retell,
+                Recordings(settings.data_dir / "recordings", objects),
+                settings.data_dir / "fetching",
+                URL(settings.retell_base_url) if settings.retell_base_url else None,
+            )
+            also[RECORDING] = sound.fetch
+        return replace(aftermath, also=also)
 
     return build
 

@@ -128,6 +128,15 @@ class Recordings:
         finally:
             self.live.discard(recorder.call_id)
 
+    async def take_over(self, call_id: str, file: Path) -> None:
+        """Keep ``file``, a finished WAV as written here, as the whole recording of a call; it is moved.
+
+        Raises:
+            StorageError: the store did not take it.
+        """
+        await self.store.put(f"recordings/{_checked(call_id)}/{0:010d}.wav", file)
+        await asyncio.to_thread(file.unlink)
+
     async def recover(self) -> int:
         """Move what a killed server left behind to the store; how many parts there were."""
         left = await asyncio.to_thread(lambda: sorted(self.folder.glob("*/*.wav")))

@@ -31,6 +31,7 @@ from interview.scorecard import (
 )
 from server.analytics import NOTHING, WITHOUT_WORDS, settled, state_of, threads_of, was_asked
 from server.audio_links import AudioLinks
+from server.retell_recording import wants_recording
 from server.scorecard_views import (
     ActionView,
     AgainView,
@@ -378,14 +379,16 @@ def _audio(record: CallRecord | None) -> AudioView:
         return AudioView(available=False, reason="There was no call yet.")
     if _recorded(record):
         return AudioView(available=True, reason="")
-    if record.response.transport == "retell":
-        return AudioView(available=False, reason="The call was held over Retell, which keeps its recording.")
+    if wants_recording(record):
+        return AudioView(available=False, reason="Retell's recording of the call has not been fetched yet.")
     return AudioView(available=False, reason="The call was not recorded.")
 
 
 def _recorded(record: CallRecord) -> bool:
+    if record.response.transport == "retell":
+        return record.recording is not None
     granted = (record.response.consent or {}).get("granted") or {}
-    return record.response.transport == "realtime" and granted.get("record_audio") is True
+    return granted.get("record_audio") is True
 
 
 def _measures(answer: StoredAnswer) -> dict[str, Measure]:

@@ -21,6 +21,7 @@ ANALYSE: Final = "analyse-call"
 INSIGHTS: Final = "insights"
 REJUDGE: Final = "rejudge-answer"
 AGAIN: Final = "score-again"
+RECORDING: Final = "fetch-recording"
 LOG_DAYS: Final = 30
 """PGQueuer's log of what was done is kept this long."""
 
@@ -76,6 +77,11 @@ def rejudge_job(call_id: str, dispute_id: str) -> NewJob:
 
 def again_job(call_id: str, retry_id: str) -> NewJob:
     return NewJob(AGAIN, {"call_id": call_id, "retry_id": retry_id}, f"again:{retry_id}")
+
+
+def recording_job(call_id: str) -> NewJob:
+    """Bring the provider's recording of a call."""
+    return NewJob(RECORDING, {"call_id": call_id}, f"recording:{call_id}")
 
 
 @cache

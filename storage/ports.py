@@ -234,7 +234,8 @@ class StoredFeedback:
 class CallRecord:
     """All that is stored about one call, for the work that comes after it.
 
-    ``details`` is the provider's record of the call, ``analysis_digest`` what the analysis saw.
+    ``details`` is the provider's record of the call, ``analysis_digest`` what the analysis saw,
+    ``recording`` what was fetched of the provider's recording, once it is in the object store.
     """
 
     stored: StoredSession
@@ -246,6 +247,7 @@ class CallRecord:
     feedback: Mapping[str, StoredFeedback]
     details: dict[str, Any] | None = None
     analysis_digest: str | None = None
+    recording: dict[str, Any] | None = None
 
 
 class SessionRepository(Protocol):

@@ -192,6 +192,18 @@ class PostgresRuns:
                     [(call_id, a.turn, a.words, a.start_ms, a.duration_ms) for a in answers if a.words],
                 )
 
+    async def add_recording(self, call_id: str, recording: dict[str, Any]) -> None:
+        """The provider's recording is in the object store. Raises NotFound when the call was deleted."""
+        with guard():
+            async with self._pool.acquire(timeout=ACQUIRE_S) as db:
+                known = await db.fetchval(
+                    "UPDATE mock_interview_responses SET recording = $2 WHERE call_id = $1 RETURNING call_id",
+                    call_id,
+                    recording,
+                )
+        if known is None:
+            raise NotFound("no such call")
+
     async def unanalysed(self, before: datetime) -> list[OpenRun]:
         """Runs made before then and not analysed yet, oldest first; a hundred at most."""
         with guard():
@@ -202,19 +214,19 @@ class PostgresRuns:
 
 async def _record(db: Connection, call_id: str) -> CallRecord:
     row = await db.fetchrow(
-        f"SELECT {RESPONSE_COLUMNS}, details, analysis_digest FROM mock_interview_responses "
+        f"SELECT {RESPONSE_COLUMNS}, details, analysis_digest, recording FROM mock_interview_responses "
         "WHERE call_id = $1",
         call_id,
     )
     if row is None:
         raise NotFound("no such call")
     fields = dict(row)
-    details, digest = fields.pop("details"), fields.pop("analysis_digest")
+    more = {name: fields.pop(name) for name in ("details", "analysis_digest", "recording")}
     response = to_response(fields)
 
-    async def of_call(columns: str, table: str, order: str, more: str = "") -> list[asyncpg.Record]:
+    async def of_call(columns: str, table: str, order: str, where: str = "") -> list[asyncpg.Record]:
         return await db.fetch(
-            f"SELECT {columns} FROM mock_interview_{table} WHERE call_id = $1 {more} ORDER BY {order}",
+            f"SELECT {columns} FROM mock_interview_{table} WHERE call_id = $1 {where} ORDER BY {order}",
             call_id,
         )
 
@@ -239,8 +251,7 @@ async def _record(db: Connection, call_id: str) -> CallRecord:
             for r in judged
         },
         feedback={r["question_id"]: to_feedback(r) for r in coached},
-        details=details,
-        analysis_digest=digest,
+        **more,
     )
 
 

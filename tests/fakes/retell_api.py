@@ -15,6 +15,7 @@ class FakeRetellApi:
     ``script`` lists what the next requests get: a status (503, 429, 402 …), ``"hang"`` (no answer until the
     fake stops), ``"garbage"`` (200 without the fields); when it is empty, requests succeed.
     ``attempts`` counts every request, ``bodies`` keeps what was posted, ``calls`` has what get-call returns.
+    ``sounds`` has what ``/recordings/NAME`` gives: the file, a status, or where it sends on to.
     """
 
     def __init__(self, api_key: str = "key_fake") -> None:
@@ -23,6 +24,8 @@ class FakeRetellApi:
         self.attempts = 0
         self.bodies: list[dict[str, Any]] = []
         self.calls: dict[str, dict[str, Any]] = {}
+        self.sounds: dict[str, bytes | int | str] = {}
+        self.fetched: list[str] = []
         self.url = ""
         self._stopping = asyncio.Event()
         self._runner: web.AppRunner | None = None
@@ -31,6 +34,7 @@ class FakeRetellApi:
         app = web.Application()
         app.router.add_post("/v3/create-web-call", self._create)
         app.router.add_get("/v2/get-call/{call_id}", self._get)
+        app.router.add_get("/recordings/{name}", self._sound)
         self._runner = web.AppRunner(app, shutdown_timeout=1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -93,3 +97,13 @@ class FakeRetellApi:
         if call is None:
             return web.json_response({"status": "error", "message": "Not found"}, status=404)
         return web.json_response(call)
+
+    async def _sound(self, request: web.Request) -> web.StreamResponse:
+        name = request.match_info["name"]
+        self.fetched.append(name)
+        found = self.sounds.get(name, 404)
+        if isinstance(found, bytes):
+            return web.Response(body=found, content_type="audio/wav")
+        if isinstance(found, str):
+            return web.Response(status=302, headers={"Location": found})
+        return web.Response(status=found)
