@@ -69,9 +69,10 @@ from storage.jobs import RECORDING, PostgresJobs, preload_queue
 from storage.leases import MemoryLeases
 from storage.migrate import migrate
 from storage.objects import ObjectStore, open_objects
-from storage.ports import Leases, StoredSession
+from storage.ports import Leases, Rates, StoredSession
 from storage.postgres import PostgresRepository
 from storage.question_files import read_bank_files, read_rubric_file
+from storage.rates import MemoryRates
 from storage.results import PostgresResults
 from storage.runs import PostgresRuns
 from storage.score_news import following
@@ -140,6 +141,9 @@ async def open_viva(
         session = await stack.enter_async_context(aiohttp.ClientSession())
         leases = await _leases(settings)
         stack.push_async_callback(leases.aclose)
+        rates = await _rates(settings)
+        stack.push_async_callback(rates.aclose)
+        limit = RateLimit(ANALYSES, 60.0, rates, MemoryRates(time.monotonic))
         registry = CallRegistry()
         metrics = Metrics(lambda: len(registry))
 
@@ -214,7 +218,7 @@ async def open_viva(
             repo,
             AnalyticsService(AnalystAgent(llm), repo, results),
             _now,
-            RateLimit(ANALYSES, 60.0, time.monotonic),
+            limit,
         )
         webhook = RetellWebhook(settings.retell_api_key, runs, repo, _now)
         sound = AudioRest(interviews, responses, recordings, links)
@@ -222,7 +226,7 @@ async def open_viva(
         cards = ScorecardRest(
             interviews,
             build_reviews(pool, llm, judge, CoachAgent(llm), _now),
-            RateLimit(ANALYSES, 60.0, time.monotonic),
+            limit,
             links,
         )
         for part in (rest, after, webhook, sound, cards):
@@ -306,13 +310,31 @@ async def _leases(settings: Settings) -> Leases:
     return await asyncio.to_thread(_redis_leases, settings.redis_url)
 
 
-def _redis_leases(url: str) -> Leases:
-    # Imported where it is used, off the loop: a server without Redis never loads it.
-    import redis.asyncio
+async def _rates(settings: Settings) -> Rates:
+    if settings.redis_url is None:
+        return MemoryRates(time.monotonic)
+    return await asyncio.to_thread(_redis_rates, settings.redis_url)
 
+
+# Imported where it is used, off the loop: a server without Redis never loads it.
+
+
+def _redis_leases(url: str) -> Leases:
     from storage.redis_leases import RedisLeases
 
-    return RedisLeases(redis.asyncio.Redis.from_url(url, socket_timeout=2.0, socket_connect_timeout=2.0))
+    return RedisLeases(_redis(url))
+
+
+def _redis_rates(url: str) -> Rates:
+    from storage.redis_rates import RedisRates
+
+    return RedisRates(_redis(url))
+
+
+def _redis(url: str) -> Any:
+    import redis.asyncio
+
+    return redis.asyncio.Redis.from_url(url, socket_timeout=2.0, socket_connect_timeout=2.0)
 
 
 def _now() -> datetime:

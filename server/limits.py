@@ -1,37 +1,36 @@
-"""How often somebody may ask: a sliding window per person, in this process."""
+"""How often somebody may ask: a sliding window per person, across all servers where there is a Redis."""
 
 from __future__ import annotations
 
 import math
-from collections import OrderedDict, deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass
+
+import structlog
 
 from server.problems import Problem
+from storage.ports import Rates, StorageDown
 
-MAX_PEOPLE: Final = 10_000
-"""Who has not asked for longest is forgotten beyond this, so that memory stays bounded."""
+log = structlog.get_logger("viva.limits")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class RateLimit:
-    """At most ``times`` in ``window_s`` seconds for each key. ``now`` is a clock that never goes back."""
+    """At most ``times`` in ``window_s`` seconds for each key. ``spare`` counts while ``rates`` are away."""
 
     times: int
     window_s: float
-    now: Callable[[], float]
-    _asked: OrderedDict[str, deque[float]] = field(default_factory=OrderedDict)
+    rates: Rates
+    spare: Rates
 
-    def take(self, key: str) -> None:
+    async def take(self, key: str) -> None:
         """Count one request. Raises Problem 429 with Retry-After when there were enough."""
-        now = self.now()
-        asked = self._asked.setdefault(key, deque())
-        self._asked.move_to_end(key)
-        while asked and asked[0] <= now - self.window_s:
-            asked.popleft()
-        if len(asked) >= self.times:
-            wait = max(1, math.ceil(asked[0] + self.window_s - now))
+        try:
+            wait_s = await self.rates.take(key, self.times, self.window_s)
+        except StorageDown as trouble:
+            log.warning("requests are counted in this process only", why=str(trouble))
+            wait_s = await self.spare.take(key, self.times, self.window_s)
+        if wait_s > 0:
+            wait = max(1, math.ceil(wait_s))
             raise Problem(
                 429,
                 "too_many_requests",
@@ -39,6 +38,3 @@ class RateLimit:
                 f"Try again in {wait} seconds.",
                 headers={"Retry-After": str(wait)},
             )
-        asked.append(now)
-        if len(self._asked) > MAX_PEOPLE:
-            self._asked.popitem(last=False)

@@ -207,7 +207,7 @@ class CallRest:
         stored = await self.repo.find_session(key)
         _check_owner(stored, request[CANDIDATE])
         session = stored.session
-        self.limit.take(f"insights {request[CANDIDATE]}")
+        await self.limit.take(f"insights {request[CANDIDATE]}")
         if "respond-async" in request.headers.get("Prefer", ""):
             if not any(r.is_analysed for r in await self.repo.responses_of(session.id)):
                 raise self.analytics.nothing_analysed()
@@ -239,7 +239,7 @@ class CallRest:
                 "Too long",
                 f"A transcript may hold {MAX_TRANSCRIPT} characters.",
             )
-        self.limit.take(f"communication {request[CANDIDATE]}")
+        await self.limit.take(f"communication {request[CANDIDATE]}")
         try:
             found = await self.analytics.analyze_communication(text)
         except LlmError as trouble:

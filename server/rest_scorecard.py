@@ -102,7 +102,7 @@ class ScorecardRest:
         reason = _said(dto.reason, "reason")
         stored = await self._session(request)
         record = await self._record(request, stored, dto.call_id)
-        self.limit.take(f"dispute {request[CANDIDATE]}")
+        await self.limit.take(f"dispute {request[CANDIDATE]}")
         made = await self.reviews.dispute(record, dto.question_id, reason, request[CANDIDATE])
         return answer(dispute_view(made), 202, **{"Retry-After": "2"})
 
@@ -136,7 +136,7 @@ class ScorecardRest:
         text = _said(dto.answer, "answer")
         stored = await self._session(request)
         record = await self._record(request, stored, dto.call_id)
-        self.limit.take(f"again {request[CANDIDATE]}")
+        await self.limit.take(f"again {request[CANDIDATE]}")
         key = request.match_info["question_id"]
         made = await self.reviews.again(record, key, text, request[CANDIDATE])
         known = record.evaluations.get(key)

@@ -362,3 +362,15 @@ class Leases(Protocol):
         ...
 
     async def aclose(self) -> None: ...
+
+
+class Rates(Protocol):
+    """How often things were asked for, in sliding windows."""
+
+    async def take(self, key: str, times: int, window_s: float) -> float:
+        """Count one request and return 0; where there were ``times`` in the last ``window_s`` seconds, count
+        nothing and return after how many seconds there is room again. Raises StorageDown.
+        """
+        ...
+
+    async def aclose(self) -> None: ...

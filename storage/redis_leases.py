@@ -98,12 +98,13 @@ class RedisLeases:
         await self._client.aclose()
 
     async def _run(self, script: Any, *args: str | int) -> int:
-        with _guard():
+        with answering():
             return int(await script(keys=self._keys, args=args))
 
 
 @contextmanager
-def _guard() -> Iterator[None]:
+def answering() -> Iterator[None]:
+    """Turn what Redis's client raises into StorageDown."""
     try:
         yield
     except (RedisError, OSError) as error:

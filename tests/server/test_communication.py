@@ -94,3 +94,26 @@ def test_who_asks_too_often_is_asked_to_wait(dsn: str, monkeypatch: pytest.Monke
         assert (await rest.post(PATH, {})).status == 400
 
     serve(dsn, act)
+
+
+@pytest.mark.redis
+def test_servers_that_share_a_redis_count_together(
+    dsn: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "ANALYSES", 1)
+
+    async def here(rest: Rest) -> None:
+        assert (await rest.post(PATH, {"transcript": STORY})).status == 200
+
+    async def there(rest: Rest) -> None:
+        assert (await rest.post(PATH, {"transcript": STORY})).problem() == (429, "too_many_requests")
+
+    serve(dsn, here, redis_url=redis_url)
+    serve(dsn, there, redis_url=redis_url)
+
+
+def test_a_redis_that_is_away_refuses_nobody(dsn: str) -> None:
+    async def act(rest: Rest) -> None:
+        assert (await rest.post(PATH, {"transcript": STORY})).status == 200
+
+    serve(dsn, act, redis_url="redis://127.0.0.1:1")
