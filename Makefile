@@ -11,6 +11,7 @@ setup-dev: .venv/.done-dev
 .venv/.done: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Viva needs Python 3.11 or newer; none was found on the PATH."; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Fetching what Viva stands on, a few hundred megabytes. Once only; it takes some minutes."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from server.settings import Settings, SettingsError
+from server.settings import RESERVED_FLAGS, Settings, SettingsError
 from server.stt_providers import choose_stt
 from server.tts_providers import choose_tts
 from storage.jobs import longest_wait_s
@@ -38,13 +38,28 @@ async def examine(settings: Settings) -> list[Finding]:
         Finding(
             "redis", True, "configured" if settings.redis_url else "not set: leases stay in this process"
         ),
-        Finding("sign-in", True, "one local user" if settings.auth == "local" else "signed tokens"),
+        _sign_in(settings),
+        *_flags(settings),
     ]
 
 
 def render(findings: list[Finding]) -> str:
     width = max(len(f.part) for f in findings)
     return "".join(f"{'ok ' if f.ok else 'BAD'}  {f.part:<{width}}  {f.says}\n" for f in findings)
+
+
+def _sign_in(settings: Settings) -> Finding:
+    if settings.auth == "local":
+        return Finding("sign-in", True, "one local user")
+    if settings.jwt_secret is None:
+        says = "no VIVA_JWT_SECRET, and an issuer's keys cannot be fetched yet: nobody can sign in; set it"
+        return Finding("sign-in", False, says)
+    return Finding("sign-in", True, "signed tokens")
+
+
+def _flags(settings: Settings) -> list[Finding]:
+    idle = ", ".join(sorted(settings.flags & RESERVED_FLAGS))
+    return [Finding("flags", True, f"{idle}: nothing in this version looks at it")] if idle else []
 
 
 async def _database(settings: Settings) -> Finding:

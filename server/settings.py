@@ -31,6 +31,8 @@ FLAGS: Final = (
     "elasticsearch",
 )
 ON_BY_DEFAULT: Final = frozenset({"audio_scoring"})
+RESERVED_FLAGS: Final = frozenset({"avatar", "group_rooms", "leaderboards", "elasticsearch"})
+"""Names that are taken, with nothing behind them yet."""
 _SECRET_FILE: Final = "secret"
 _MIN_SECRET: Final = 32
 

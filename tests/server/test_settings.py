@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
 
@@ -173,3 +174,12 @@ def test_every_field_has_exactly_one_variable() -> None:
 def test_a_database_behind_a_socket_of_the_file_system_is_an_address() -> None:
     url = "postgresql://viva@/viva?host=/run/postgresql"
     assert load_settings({"VIVA_DATABASE_URL": url}, None).database_url == url
+
+
+def test_the_documents_name_every_setting_and_no_other() -> None:
+    root = Path(__file__).parents[2]
+    told = (root / "docs/settings.md").read_text(encoding="utf-8")
+    assert [name for name in VARIABLES if f"`{name}`" not in told] == []
+    for page in (root / "README.md", *root.glob("docs/*.md")):
+        named = set(re.findall(r"\bVIVA_[A-Z0-9_]*[A-Z0-9]\b", page.read_text(encoding="utf-8")))
+        assert named <= set(VARIABLES), page.name
