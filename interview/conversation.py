@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
 
 from interview.delivery import Spoken
 from interview.events import Prompting, Speaker, TurnId, Utterance
@@ -62,15 +62,32 @@ class Changes:
     answers: tuple[Answer, ...]
     follow_ups: tuple[Question, ...]
     removed: tuple[tuple[TurnId, Speaker], ...]
+    newest: Made | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class _Reply:
+class Made:
+    """The move that a reply made, and what stood before it: it is taken back when nobody heard the reply.
+
+    ``asked``, ``question_before``: question ids. Stored with the progress, since the far side may tell only
+    after a restart.
+    """
+
     turn: TurnId
-    directive: Directive
-    settled: Settled
+    step: Step
+    asked: str | None
     before: Progress
     question_before: str | None
+
+    def as_data(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @staticmethod
+    def from_data(data: dict[str, Any] | None) -> Made | None:
+        if not data:
+            return None
+        turn, before = TurnId(data["turn"]), Progress.from_data(data["before"])
+        return Made(turn, Step(data["step"]), data["asked"], before, data["question_before"])
 
 
 _KEPT_REPLIES: Final = 4
@@ -89,6 +106,7 @@ class Conversation:
         progress: Progress | None = None,
         said: Sequence[Said] = (),
         follow_ups: Sequence[Question] = (),
+        newest: Made | None = None,
     ) -> None:
         self.wishes, self.questions, self.name = wishes, tuple(questions), name
         self.progress = progress or Progress()
@@ -97,7 +115,7 @@ class Conversation:
         self._in_order = tuple(self._said[key] for key in self._order)
         self._items: list[tuple[int, str]] = []
         self._matched: list[tuple[str, TurnId, bool]] = []
-        self._replies: dict[TurnId, _Reply] = {}
+        self._replies: dict[TurnId, Made] = {newest.turn: newest} if newest else {}
         self._question_id = next((s.question_id for s in reversed(said) if s.question_id), None)
         self._changed: set[tuple[TurnId, Speaker]] = set()
         self._removed: set[tuple[TurnId, Speaker]] = set()
@@ -124,8 +142,11 @@ class Conversation:
     @property
     def question(self) -> Question | None:
         """What is under discussion: a planned question or a follow-up that came up on this call."""
-        planned = next((q for q in self.questions if q.id == self._question_id), None)
-        return planned or self._follow_ups.get(self._question_id or "")
+        return self._question(self._question_id)
+
+    def _question(self, question_id: str | None) -> Question | None:
+        planned = next((q for q in self.questions if q.id == question_id), None)
+        return planned or self._follow_ups.get(question_id or "")
 
     @property
     def standing(self) -> Standing:
@@ -160,7 +181,8 @@ class Conversation:
 
     def begin_reply(self, turn: TurnId, directive: Directive, settled: Settled) -> None:
         """The first words of the reply are out: the move is made."""
-        self._replies[turn] = _Reply(turn, directive, settled, self.progress, self._question_id)
+        asked = settled.asked.id if settled.asked else None
+        self._replies[turn] = Made(turn, settled.step, asked, self.progress, self._question_id)
         if len(self._replies) > _KEPT_REPLIES:
             del self._replies[next(iter(self._replies))]
         self.progress = commit(self.progress, directive, settled)
@@ -216,7 +238,8 @@ class Conversation:
         else:
             question = self._question_id
             reply = self._replies.get(turn)
-            persona = reply.settled.asked.persona if reply and reply.settled.asked else self.persona
+            asked = self._question(reply.asked) if reply else None
+            persona = asked.persona if asked else self.persona
         said = Said(turn, speaker, text, persona, question, spoken or (old.spoken if old else None))
         if old is None:
             self._order.insert(place, key)
@@ -244,6 +267,13 @@ class Conversation:
         self.cut(turn, sent)
         if self._heard is not None and turn in self.reconcile(self._heard):
             self.cut(turn, "")
+
+    def look_back(self) -> None:
+        """On going on after a restart: the newest reply is taken back if its words got out to nobody."""
+        if self._replies:
+            turn = max(self._replies)
+            said = self._said.get((turn, Speaker.INTERVIEWER))
+            self.cancel_reply(turn, said.text if said else "")
 
     def reconcile(self, utterances: Sequence[Utterance]) -> set[TurnId]:
         """Trim the interviewer's turns to what the far side says was spoken; those it has not got to.
@@ -315,16 +345,16 @@ class Conversation:
         reply = self._replies.get(turn)
         if reply is None or turn != max(self._replies):
             return
-        asked = reply.settled.asked
-        if reply.settled.step in (Step.GREET, Step.ADVANCE) and asked is not None:
+        asked = self._question(reply.asked)
+        if reply.step in (Step.GREET, Step.ADVANCE) and asked is not None:
             got_out = _holds_start(heard, asked.text)
-        elif reply.settled.step is Step.CLOSE:
+        elif reply.step is Step.CLOSE:
             got_out = False  # they went on talking: the goodbye did not take
         else:
             got_out = bool(words_of(heard))
-        if got_out or (reply.settled.step is Step.GREET and words_of(heard)):
+        if got_out or (reply.step is Step.GREET and words_of(heard)):
             return
-        if reply.settled.step is Step.PROBE and self._question_id is not None:
+        if reply.step is Step.PROBE and self._question_id is not None:
             self._follow_ups.pop(self._question_id, None)
         self.progress = replace(reply.before, spent_s=self.progress.spent_s)
         self._question_id, self._moved = reply.question_before, True
@@ -345,7 +375,8 @@ class Conversation:
         )
         wanted = {s.question_id for s in said}
         follow_ups = tuple(q for q in self._follow_ups.values() if q.id in wanted and q.text)
-        changes = Changes(self.progress, said, answers, follow_ups, tuple(sorted(self._removed)))
+        newest = self._replies[max(self._replies)] if self._replies else None
+        changes = Changes(self.progress, said, answers, follow_ups, tuple(sorted(self._removed)), newest)
         self._changed, self._removed, self._moved = set(), set(), False
         return changes
 

@@ -125,6 +125,7 @@ class LiveCall:
         self._inbox: asyncio.Queue[Event] = asyncio.Queue(INBOX)
         self._reply: _ReplyInHand | None = None
         self._ended: EndReason | None = None
+        self._goes_on = conversation.greeted
         self._to_store = asyncio.Event()
         self._began = self._spent_before = 0.0
         self._log = structlog.get_logger("viva.call", call_id=call_id)  # bound when used
@@ -176,6 +177,7 @@ class LiveCall:
     async def _apply(self, command: Command, group: asyncio.TaskGroup) -> None:
         match command:
             case StartReply():
+                self._look_back()
                 await self._start(command, group)
             case PrepareReply(text):
                 await self._prepare(text, group)
@@ -187,6 +189,8 @@ class LiveCall:
                 self.conversation.cut(turn, text)
                 self._to_store.set()
             case Record(turn, speaker, text, spoken):
+                if speaker is Speaker.CANDIDATE:
+                    self._look_back()
                 self.conversation.record(turn, speaker, text, spoken)
                 self._to_store.set()
                 question = self.conversation.question
@@ -202,6 +206,12 @@ class LiveCall:
                 if reason is EndReason.PROVIDER_FAILED and self._reply and self._reply.task:
                     await asyncio.wait((self._reply.task,), timeout=PARTING_S)
                 self._ended = reason
+
+    def _look_back(self) -> None:
+        """Before the first turn since a restart: a reply of then may have reached nobody."""
+        if self._goes_on:
+            self._goes_on = False
+            self.conversation.look_back()
 
     async def _start(self, command: StartReply, group: asyncio.TaskGroup) -> None:
         now = self._spend()

@@ -13,7 +13,7 @@ from typing import Any, Final
 import structlog
 
 from agents.interviewer import InterviewerAgent
-from interview.conversation import Answer, Changes, Conversation, Said
+from interview.conversation import Answer, Changes, Conversation, Made, Said
 from interview.events import EndReason, Speaker, TurnId
 from interview.flow import Progress, Stage
 from interview.model import SessionStatus
@@ -228,6 +228,7 @@ def restore(opened: OpenCall) -> Conversation:
         progress=progress,
         said=said,
         follow_ups=opened.follow_ups,
+        newest=Made.from_data((opened.response.progress or {}).get("newest")),
     )
 
 
@@ -276,7 +277,8 @@ class _Finished:
 
 def _stored(changes: Changes, sound: str | None) -> CallChanges:
     return CallChanges(
-        progress=changes.progress.as_data(),
+        progress=changes.progress.as_data()
+        | {"newest": changes.newest.as_data() if changes.newest else None},
         utterances=[
             StoredUtterance(s.turn, s.speaker, s.text, s.persona, s.question_id) for s in changes.said
         ],

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Sequence
 
 import pytest
 
-from interview.conversation import Conversation, Said
+from interview.conversation import Conversation, Made, Said
 from interview.events import Prompting, Speaker, TurnId, Utterance
 from interview.flow import Judgement, Progress, Stage, Step, settle
 from interview.model import QuestionType
@@ -41,6 +42,22 @@ class Run:
 
     def words(self, turn: int, speaker: Speaker = ME) -> str:
         return next((s.text for s in self.talk.said if (s.turn, s.speaker) == (turn, speaker)), "")
+
+
+def restarted(run: Run, *, lost: int | None = None) -> Run:
+    """The same as the next process finds it, with our words of the turn ``lost`` never stored."""
+    changes = run.talk.take_changes()
+    assert changes.newest is not None
+    kept = [s for s in run.talk.said if (s.turn, s.speaker) != (lost, ME)]
+    again = Run()
+    again.talk = Conversation(
+        WISHES,
+        QUESTIONS,
+        progress=Progress.from_data(json.loads(json.dumps(changes.progress.as_data()))),
+        said=kept,
+        newest=Made.from_data(json.loads(json.dumps(changes.newest.as_data()))),
+    )
+    return again
 
 
 def items(*pairs: tuple[Speaker, str]) -> tuple[Utterance, ...]:
@@ -80,6 +97,37 @@ def test_a_question_that_was_cut_before_its_words_is_taken_back() -> None:
     assert run.talk.progress.index == 0
     run.say(2, "And more.", ASK_ONE, step=Step.ADVANCE)
     assert run.talk.question == QUESTIONS[1]
+
+
+def test_a_move_whose_words_were_lost_with_the_process_is_taken_back() -> None:
+    run = restarted(two_questions(), lost=1)
+    assert run.talk.progress.index == 1
+    run.talk.look_back()
+    assert run.talk.progress.index == 0
+    assert run.talk.dirty
+    run.say(1, ANSWER, ASK_ONE, step=Step.ADVANCE)
+    assert run.talk.question == QUESTIONS[1]
+
+
+@pytest.mark.parametrize(
+    ("seen", "index"),
+    [
+        (None, 1),
+        (items((ME, GREETING), (YOU, ANSWER), (ME, ASK_ONE), (YOU, "Well.")), 1),
+        (items((ME, "Something that was never said here.")), 1),
+        (items((ME, GREETING), (YOU, f"{ANSWER} And more.")), 0),
+    ],
+    ids=["no transcript", "heard", "proves nothing", "unheard"],
+)
+def test_a_move_from_before_a_restart_stands_unless_it_was_unheard(
+    seen: tuple[Utterance, ...] | None, index: int
+) -> None:
+    run = restarted(two_questions())
+    if seen is not None:
+        run.talk.reconcile(seen)
+    run.talk.look_back()
+    assert run.talk.progress.index == index
+    assert bool(run.words(1)) is (index == 1)
 
 
 def test_a_reply_that_is_not_in_the_transcript_of_the_next_request_was_not_heard() -> None:

@@ -176,6 +176,37 @@ def test_case_38_an_open_turn_is_answered_unasked_after_a_restart(dsn: str) -> N
     hold(dsn, after)
 
 
+@pytest.mark.parametrize("heard", [False, True], ids=["unheard", "heard"])
+def test_case_38_a_reply_that_nobody_heard_before_a_restart_is_taken_back(dsn: str, heard: bool) -> None:
+    """The transcript that tells comes only to the next server: its question is asked again."""
+    said: list[str] = []
+
+    async def before(world: World) -> None:
+        async with world.raw() as raw:
+            said.append(spoken(await greeted(raw)))
+            await raw.ask(1, ("agent", said[0]), ("user", STORY))
+            said.append(spoken(await raw.complete(1)))
+            await world.viva.registry.drain(0.0)
+            assert await raw.closed() == 1006
+
+    async def after(world: World) -> None:
+        async with world.raw() as raw:
+            await resumed(raw)
+            reply = [("agent", said[1])] if heard else []
+            await raw.ask(2, ("agent", said[0]), ("user", STORY), *reply, ("user", f"Also: {STORY}"))
+            question = said[1].removeprefix("Thank you for that. ")
+            assert question
+            assert (question in spoken(await raw.complete(2))) is not heard
+            await world.viva.registry.drain(0.0)
+            turns = "SELECT turn FROM mock_interview_utterances WHERE speaker = 'interviewer' ORDER BY turn"
+            kept = [row["turn"] for row in await world.rows(turns)]
+            assert kept == ([0, 1, 2] if heard else [0, 2])
+
+    script = [move("advance"), "Thank you for that. "]
+    hold(dsn, before, llm=lambda: ScriptedLLM(script), patience=PATIENT)
+    hold(dsn, after, llm=lambda: ScriptedLLM(script), patience=PATIENT)
+
+
 def test_case_39_the_newest_socket_wins(dsn: str) -> None:
     gate = asyncio.Event()
 
