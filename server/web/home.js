@@ -28,8 +28,8 @@ async function showInterviewers() {
 
 /** A manner by what it is like. Its name would be taken for that of the person who interviews. */
 function manner({ name, description }) {
-  const [, title, text] = /^([^:]{1,40}): (.+)$/s.exec(description) ?? [];
-  return title ? [title, text[0].toUpperCase() + text.slice(1)] : [name, description];
+  const [, title, text] = /^(?:The )?([^:]{1,30}?)(?: one)?: (.+)$/s.exec(description) ?? [];
+  return title ? [title, text].map((part) => part[0].toUpperCase() + part.slice(1)) : [name, description];
 }
 
 /** Interviews of before; nothing where nobody is signed in. */

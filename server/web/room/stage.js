@@ -84,7 +84,7 @@ export class Stage {
     const { index, total } = progress(room);
     const kind = question.followUpTo ? "Follow-up" : words(question.block ?? "");
     write($("asked-kicker"), [`Question ${index} of ${total}`, kind].filter(Boolean).join(" · "));
-    write($("asked-text"), question.text);
+    write($("asked-text"), question.text || "…"); // a follow-up has no words before it is said
   }
 
   drawList(room) {
@@ -95,7 +95,7 @@ export class Stage {
     const seen = new Map(room.asked.map((one) => [one.id, one]));
     for (const [place, plan] of this.planned.entries()) {
       items.push(this.item(room, plan.id, place + 1, seen.get(plan.id)?.text ?? (words(plan.block ?? "") || (place ? "closing" : "opening"))));
-      for (const follow of room.asked.filter((one) => one.followUpTo === plan.id)) items.push(this.item(room, follow.id, "↳", follow.text, true));
+      for (const follow of room.asked.filter((one) => one.followUpTo === plan.id)) items.push(this.item(room, follow.id, "↳", follow.text || "follow-up", true));
     }
     const known = new Set(this.planned.map((plan) => plan.id));
     for (const one of room.asked) if (!known.has(one.id) && !known.has(one.followUpTo)) items.push(this.item(room, one.id, "+", one.text));

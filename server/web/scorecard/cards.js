@@ -23,8 +23,8 @@ export function quoteNode(quote, play) {
   const marked = el("mark", {}, quote.text);
   if (quote.url === null) return el("q", {}, marked);
   const time = quote.startS === null ? "" : clock(quote.startS);
-  return el("button", { type: "button", className: "quote", "data-quote": quote.id, "aria-pressed": "false", "aria-label": `Hear “${quote.text}”`, onclick: () => play(quote) },
-    el("span", { className: "ear", "aria-hidden": "true" }), el("q", {}, marked), time ? el("small", {}, time) : null);
+  return el("button", { type: "button", className: "quote", "data-quote": quote.id, "aria-pressed": "false", onclick: () => play(quote) },
+    el("span", { className: "ear", "aria-hidden": "true" }), el("span", { className: "hidden" }, "Hear "), el("q", {}, marked), time ? el("small", {}, time) : null);
 }
 
 export const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
