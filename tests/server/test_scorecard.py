@@ -12,6 +12,7 @@ from agents.evaluator import EvaluatorAgent
 from agents.llm import LlmUnavailable
 from agents.llm_offline import OfflineLLM
 from interview.rubric import Dimension
+from server import app
 from storage.job_runner import Job
 from tests.fakes.aftermath import SAID, After
 from tests.fakes.rest import ROOT, Rest
@@ -439,6 +440,25 @@ def test_what_another_answer_may_not_be(dsn: str) -> None:
         for _ in range(30):
             got = await rest.post(path, {"answer": "Once more."})
         assert got.problem() == (429, "too_many_requests")
+
+    at_app(dsn, act)
+
+
+def test_who_asks_the_judge_too_often_is_asked_to_wait(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "ANALYSES", 1)
+    asks: tuple[tuple[str, dict[str, Any]], ...] = (
+        (f"{ROOT}/s1/scores/dispute", {"question_id": "q1", "reason": "I named a number."}),
+        (f"{ROOT}/s1/questions/q1/again", {"answer": "Once more, with a number."}),
+        ("/api/generate-insights", {"session_id": "s1"}),
+    )
+
+    async def act(rest: Rest, after: After) -> None:
+        await analysed(after)
+        for path, body in asks:
+            assert (await rest.post(path, body)).status in (200, 202), path
+            got = await rest.post(path, body)
+            assert got.problem() == (429, "too_many_requests"), path
+            assert 1 <= int(got.headers["Retry-After"]) <= 60
 
     at_app(dsn, act)
 

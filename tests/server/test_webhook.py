@@ -11,6 +11,7 @@ import time
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from server.webhook import PATH, is_signed, read_notice
 from tests.fakes.rest import KEY, Answer, Rest, serve
@@ -231,7 +232,12 @@ def test_55_an_event_that_says_little_or_is_unknown_is_taken(dsn: str) -> None:
         await registered(rest)
         assert (await tell(rest, "transcript_updated")).json["status"] == "ignored"
         assert (await tell(rest, "call_dreamt")).json["status"] == "ignored"
-        assert (await tell(rest, "call_ended", "call_of_nobody")).json["status"] == "unknown_call"
+        with capture_logs() as logs:
+            got = await tell(rest, "call_ended", "call_of_nobody", transcript=ACCENTS)
+        assert got.json["status"] == "unknown_call"
+        (line,) = [line for line in logs if line["event"] == "webhook for an unknown call"]
+        assert (line["call_id"], line["webhook"]) == ("call_of_nobody", "call_ended")
+        assert ACCENTS not in str(logs)
         assert (await tell(rest, "call_started", "call\0\ud800"[:5])).json["status"] == "unknown_call"
         # A flat body does not say how it ended: the record is fetched at once.
         body = json.dumps({"event": "call_ended", "call_id": "call_0001"}).encode()
