@@ -100,6 +100,7 @@ class Mouth:
         self._tts, self._voices, self._rate, self._send = tts, voices, output_rate, send
         self._cache, self._levels, self.lead_s = cache, levels or Levels(), lead_s
         self._replies: dict[TurnId, _Reply] = {}
+        self._held: TurnId | None = None
         self.speed = 1.0
 
     async def speak(self, turn: TurnId, clauses: AsyncGenerator[Clause, None]) -> None:
@@ -114,6 +115,8 @@ class Mouth:
         reply = _Reply(Pace(self.lead_s), asyncio.Event())
         reply.released.set()
         self._replies[turn] = reply
+        if self._held == turn:
+            self.hold(turn)
         work = (
             asyncio.create_task(_read(clauses, inbox), name="mouth reader"),
             asyncio.create_task(self._make(turn, _Segments(inbox), pieces), name="mouth maker"),
@@ -127,12 +130,15 @@ class Mouth:
             await asyncio.wait(work, timeout=STOP_S)
 
     def hold(self, turn: TurnId) -> None:
-        """Send nothing more of ``turn`` until `release`."""
+        """Send nothing more of ``turn``, or nothing once it begins, until `release`."""
+        self._held = turn
         if reply := self._replies.get(turn):
             reply.pace.hold(asyncio.get_running_loop().time())
             reply.released.clear()
 
     def release(self, turn: TurnId) -> None:
+        if self._held == turn:
+            self._held = None
         if reply := self._replies.get(turn):
             reply.pace.release(asyncio.get_running_loop().time())
             reply.released.set()

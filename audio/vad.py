@@ -29,7 +29,7 @@ TICK_PER_STREAM_S: Final = 0.00002
 """How long for each open stream. Few calls have little to gain by waiting for one another, and what comes
 while others are served is judged together anyway: the busier the loop, the more of it."""
 
-_LEAST_S = 0.0005  # loops count in milliseconds: a shorter wait would be none, or a whole one
+_LEAST_S = 0.002  # a shorter wait is not worth the loop's turn that it costs
 _HANG = 16  # windows without voice after which the gate closes again
 _ROOM = EAR_RATE  # samples a stream has room for as a rule
 _MOST = 8 * EAR_RATE  # and at the most

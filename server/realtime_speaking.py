@@ -132,11 +132,13 @@ class Speaking:
         self._mouth.lead_s = LEAD_S if self._protocol.session.extensions else SHORT_LEAD_S
         reply = self._begin_reply(turn)
         given: Given = asyncio.Queue(AHEAD)
-        # A reader of its own: a voice that fails must not take the words down with it.
-        reader = asyncio.create_task(_read(clauses, given), name="reply reader")
         handed: list[str] = []
-        status = "failed"
+        status, reader = "failed", None
         try:
+            # What is ready goes to the voice at once; a busy loop makes every task that begins wait its turn.
+            if await _read_one(clauses, given):
+                # A reader of its own: a voice that fails must not take the words down with it.
+                reader = asyncio.create_task(_read(clauses, given), name="reply reader")
             await self._mouth.speak(TurnId(reply.out.number), self._handed(given, handed))
             status = "completed"
         except TtsError as trouble:
@@ -147,8 +149,9 @@ class Speaking:
             status = "cancelled"
             raise
         finally:
-            reader.cancel()
-            await asyncio.wait((reader,), timeout=STOP_S)
+            if reader is not None:
+                reader.cancel()
+                await asyncio.wait((reader,), timeout=STOP_S)
             reply.complete, reply.failed = True, status == "failed"
             self._tell(self._events.end_reply(reply.out, status))
             self._changed.set()
@@ -340,10 +343,16 @@ class Speaking:
 
 async def _read(clauses: Clauses, given: Given) -> None:
     """Their owner closes ``clauses``."""
+    while await _read_one(clauses, given):
+        pass
+
+
+async def _read_one(clauses: Clauses, given: Given) -> bool:
+    """False when nothing more comes."""
     try:
-        async for clause in clauses:
-            await given.put(clause)
+        clause = await anext(clauses, None)
     except Exception as trouble:  # raised where the clauses are taken, after what came before it
         await given.put(trouble)
-    else:
-        await given.put(None)
+        return False
+    await given.put(clause)
+    return clause is not None

@@ -150,6 +150,24 @@ def test_hold_stops_at_once_and_release_goes_on_where_it_stopped() -> None:
     assert ear.text == LONG
 
 
+def test_a_reply_that_is_held_before_it_begins_waits_to_be_released() -> None:
+    async def go() -> Ear:
+        ear = Ear()
+        mouth = mouth_of(ScriptedTTS(), ear)
+        mouth.hold(TURN)
+        speaking = asyncio.create_task(mouth.speak(TURN, clauses("Yes.")))
+        await asyncio.sleep(5.0)
+        assert ear.got == []
+        mouth.release(TURN)
+        await speaking
+        await mouth.speak(TurnId(TURN + 1), clauses("And more."))
+        return ear
+
+    ear = run(go())
+    assert ear.got[0][0] >= 5.0
+    assert ear.text.endswith("And more.")
+
+
 def test_each_persona_has_its_own_voice_in_the_same_reply() -> None:
     async def go() -> tuple[Ear, ScriptedTTS]:
         ear, tts = Ear(), ScriptedTTS()
