@@ -7,8 +7,8 @@ still no frame is sent, and none is made up for afterwards, so that a pause coun
 servers take turns, round by round; medians only.
 
 Candidates are no choir: their frames go out at ten moments of each 20 ms. Frames of 20 ms meet windows of
-32 ms in eight ways, and where in its window a candidate falls silent is worth up to 32 ms. Turns begin in each
-of the eight ways equally often, so that no server has luck.
+32 ms in eight ways, and where in its window a candidate falls silent is worth up to 32 ms. Turns begin in
+each of the eight ways equally often, so that no server has luck.
 """
 
 from __future__ import annotations
