@@ -165,9 +165,10 @@ candidate answers every four seconds. Scoring is left to a worker in another pro
 *Bare* is aiohttp with Silero on each window and a canned reply; *pipecat* is its FastAPI transport with
 Silero in a `VADProcessor` and a canned reply, with sound as it is instead of protobuf, and is asked for
 no more sessions than one core can hold. livekit-agents answers in a room of a LiveKit server only, and
-is left out. Frames of 20 ms meet windows of 32 ms in eight ways, worth up to 32 ms; turns begin in each
-equally often. Medians over all turns; target: not above bare + 20 ms, and flat. Viva's share includes
-0.02 ms for each open call from 25 calls on, at most 8 ms, in which windows of other calls come together.
+is left out. Candidates send at ten moments of each 20 ms. Frames of 20 ms meet windows of 32 ms in eight
+ways, worth up to 32 ms; turns begin in each equally often. Medians over all turns; target: not above bare + 20 ms,
+and flat. From 100 open calls on Viva waits 0.02 ms for each, at most 8 ms, in which windows of other calls
+come together.
 
 {memory}
 
