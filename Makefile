@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: setup setup-dev run test check bench bench-voice clean
+.PHONY: setup setup-dev run test check bench bench-aftermath bench-voice clean
 
 setup: .venv/.done
 setup-dev: .venv/.done-dev
@@ -39,6 +39,9 @@ check: test
 
 bench: setup .venv-bench/.done
 	$(BIN)/python -m bench
+
+bench-aftermath: setup
+	$(BIN)/python -m bench.aftermath
 
 # The benchmark's peer has an environment of its own: nothing of it is a dependency of Viva.
 .venv-bench/.done: requirements-bench.lock

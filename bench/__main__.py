@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from bench.measure import QUICK, Plan, measure
-from bench.page import voice_of, with_voice
+from bench.page import with_sections_of
 from bench.processes import DEMO_PYTHON, ROOT
 from bench.report import markdown, text
 
@@ -24,8 +24,8 @@ def main() -> int:
     if not quick:
         target = ROOT / "docs" / "benchmarks.md"
         page = markdown(results, plan, "make bench")
-        if target.exists() and (voice := voice_of(target.read_text(encoding="utf-8"))):
-            page = with_voice(page, voice)
+        if target.exists():
+            page = with_sections_of(page, target.read_text(encoding="utf-8"))
         target.write_text(page, encoding="utf-8")
         print(f"written to {target.relative_to(ROOT)}")
     return 0

@@ -1,21 +1,29 @@
-"""docs/benchmarks.md has two authors: the benchmark of the Retell line, then that of the voice line."""
+"""docs/benchmarks.md: what the benchmark of the Retell line writes, then a section for each of the others."""
 
 from __future__ import annotations
 
 from typing import Final
 
-BEGIN: Final = "<!-- voice: begin -->"
-END: Final = "<!-- voice: end -->"
+SECTIONS: Final = ("voice", "aftermath")
 
 
-def with_voice(text: str, section: str) -> str:
-    """``text`` with ``section`` in the place of the one it had, or at its end."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before.rstrip()}\n\n{BEGIN}\n{section.strip()}\n{END}\n{after.lstrip()}"
+def with_section(text: str, name: str, section: str) -> str:
+    """``text`` with ``section`` in the place of the one of that name, or at its end."""
+    begin, end = _marks(name)
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before.rstrip()}\n\n{begin}\n{section.strip()}\n{end}\n{after.lstrip()}"
 
 
-def voice_of(text: str) -> str:
-    """The section that `with_voice` has put there; "" when there is none."""
-    _, begun, rest = text.partition(BEGIN)
-    return rest.partition(END)[0].strip() if begun else ""
+def with_sections_of(text: str, other: str) -> str:
+    """``text`` with the sections that ``other`` has."""
+    for name in SECTIONS:
+        begin, end = _marks(name)
+        _, begun, rest = other.partition(begin)
+        if begun:
+            text = with_section(text, name, rest.partition(end)[0])
+    return text
+
+
+def _marks(name: str) -> tuple[str, str]:
+    return f"<!-- {name}: begin -->", f"<!-- {name}: end -->"

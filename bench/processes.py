@@ -130,6 +130,20 @@ class Fleet:
         } | ({"VIVA_DATABASE_URL": self.dsn} if self.dsn else {})
         return self._start("Viva", [*(command or [sys.executable, "-m", "server"]), "serve"], env)
 
+    def embedded(self, retell: Server) -> Server:
+        """Viva as `make run` has it: its own database, a worker beside it, answers and scores by rule."""
+        env = {
+            "VIVA_PORT": "0",
+            "VIVA_DATA_DIR": str(self.here / "embedded"),
+            "VIVA_LLM": "offline",
+            "VIVA_DRAIN_S": "0",
+            "VIVA_MODELS_PULL": "off",
+            "RETELL_API_KEY": "bench",
+            "RETELL_BASE_URL": f"http://127.0.0.1:{retell.port}",
+            "VIVA_RETELL_AGENT_ID": "agent",
+        }
+        return self._start("Viva, embedded", [sys.executable, "-m", "server", "serve"], env)
+
     def open_database(self) -> None:
         """From here on the data of ``viva`` is served by a process of its own, as in production."""
         self.database = EmbeddedPostgres(self.here / "var")

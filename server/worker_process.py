@@ -11,7 +11,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +25,8 @@ LEAVE_S: Final = 50.0
 """A worker that is told to leave must be gone within this; then it is killed."""
 PAUSES_S: Final = (1.0, 5.0, 30.0)
 """Pauses before a worker that died is started again; the last one repeats."""
+NICE: Final = 10
+"""How far the worker steps back where processors are short; 0 is not at all, 19 most."""
 _LEAVE: Final = b"leave\n"
 
 log = structlog.get_logger("viva.worker")
@@ -99,9 +101,19 @@ def main() -> int:
     with open(0, "rb", buffering=0, closefd=False) as stdin:
         orders = msgspec.json.decode(stdin.readline(), type=_Orders, dec_hook=_decode)
     configure_logging(orders.settings)
+    _give_way()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_work(orders))
     return 0
+
+
+def _give_way() -> None:
+    """Live calls have the processor first. What the system does not grant is done without."""
+    with suppress(OSError):
+        os.nice(NICE)
+    with suppress(OSError):
+        # Linux may weigh sessions against each other, and niceness within one only; this weighs ours.
+        Path("/proc/self/autogroup").write_text(str(NICE))
 
 
 async def _work(orders: _Orders) -> None:
