@@ -14,7 +14,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy
 
 from audio.mouth import SHORT_LEAD_S
 from bench import interruptions
-from bench.page import with_section
+from bench.page import with_voice
 from bench.processes import ROOT
 from bench.voice_hot import PEERS_PYTHON, QUICK, HotPlan, Subject, measure_hot, median, p10
 from bench.voice_live import measure_live, median_ms
@@ -53,7 +53,7 @@ def main() -> int:
     if not quick:
         path = ROOT / "docs" / "benchmarks.md"
         before = path.read_text(encoding="utf-8") if path.exists() else "# Benchmarks\n"
-        path.write_text(with_section(before, "voice", page(tables)), encoding="utf-8")
+        path.write_text(with_voice(before, page(tables)), encoding="utf-8")
         print(f"written to {path.relative_to(ROOT)}")
     return 0
 
@@ -166,9 +166,9 @@ candidate answers every four seconds. Scoring is left to a worker in another pro
 Silero in a `VADProcessor` and a canned reply, with sound as it is instead of protobuf, and is asked for
 no more sessions than one core can hold. livekit-agents answers in a room of a LiveKit server only, and
 is left out. Candidates send at ten moments of each 20 ms. Frames of 20 ms meet windows of 32 ms in eight
-ways, worth up to 32 ms; turns begin in each equally often. Medians over all turns; target: not above bare + 20 ms,
-and flat. From 100 open calls on Viva waits 0.02 ms for each, at most 8 ms, in which windows of other calls
-come together.
+ways, worth up to 32 ms; turns begin in each equally often. Medians over all turns; target: not above
+bare + 20 ms, and flat. From 100 open calls on Viva waits 0.02 ms for each, at most 8 ms, in which windows
+of other calls come together.
 
 {memory}
 
