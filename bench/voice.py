@@ -14,7 +14,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy
 
 from audio.mouth import SHORT_LEAD_S
 from bench import interruptions
-from bench.page import with_voice
+from bench.page import with_section
 from bench.processes import ROOT
 from bench.voice_hot import PEERS_PYTHON, QUICK, HotPlan, Subject, measure_hot, median, p10
 from bench.voice_live import measure_live, median_ms
@@ -53,7 +53,7 @@ def main() -> int:
     if not quick:
         path = ROOT / "docs" / "benchmarks.md"
         before = path.read_text(encoding="utf-8") if path.exists() else "# Benchmarks\n"
-        path.write_text(with_voice(before, page(tables)), encoding="utf-8")
+        path.write_text(with_section(before, "voice", page(tables)), encoding="utf-8")
         print(f"written to {path.relative_to(ROOT)}")
     return 0
 
