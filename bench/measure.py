@@ -6,6 +6,7 @@ import contextlib
 import resource
 import statistics
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -27,7 +28,7 @@ class Plan:
     """How much of everything; the quick plan shows the same in less time and less surely."""
 
     rounds: int = 60
-    growth_rounds: int = 6
+    growth_rounds: int = 12
     starts: int = 7
     idle: tuple[int, ...] = IDLE_CALLS
     minutes: tuple[int, ...] = MINUTES
@@ -64,11 +65,13 @@ class Samples:
 
 @dataclass(slots=True)
 class Grown:
-    """Viva at one size of a call or one number of calls."""
+    """Viva at one size of a call or one number of calls; ``bare``: the bare server with the same bytes."""
 
     size: int
     first: list[float] = field(default_factory=list)
     update: list[float] = field(default_factory=list)
+    bare_first: list[float] = field(default_factory=list)
+    bare_update: list[float] = field(default_factory=list)
     update_bytes: int = 0
 
 
@@ -82,6 +85,8 @@ class Results:
     memory_live_kb: int = 0
     memory_after_kb: int = 0
     memory_again_kb: int = 0
+    blocks: list[int] = field(default_factory=list)
+    """In use by Viva's Python before, with live calls, after they were closed, and after as many again."""
     opened: int = 0
     seconds: float = 0.0
 
@@ -112,7 +117,7 @@ def measure(plan: Plan, say: Callable[[str], None]) -> Results:
         say("rounds")
         _rounds(plan, (viva, demo, bare), desk, Http(llm.port), results)
         say("a call that grows")
-        _growth(plan, viva, desk, results)
+        _growth(plan, viva, bare, desk, results)
         say("many calls")
         _crowd(plan, viva, desk, results)
         for peer in (demo, bare):
@@ -122,8 +127,13 @@ def measure(plan: Plan, say: Callable[[str], None]) -> Results:
 
 
 def _starts(plan: Plan, servers: Fleet, llm: Server, results: Results) -> None:
+    starts: tuple[Callable[[], Server], ...] = (
+        lambda: servers.viva(llm),
+        lambda: servers.demo(llm),
+        servers.bare,
+    )
     for _ in range(plan.starts):
-        for start in (lambda: servers.viva(llm), lambda: servers.demo(llm), servers.bare):
+        for start in starts:
             server = start()
             results.samples[server.name].start.append(server.start_s)
             server.stop()
@@ -180,20 +190,27 @@ def _update_cost(call: Call, frame: bytes) -> float:
     return max(0.0, (call.echo(frame * UPDATES) - alone) / UPDATES)
 
 
-def _growth(plan: Plan, viva: Server, desk: Desk, results: Results) -> None:
+def _growth(plan: Plan, viva: Server, bare: Server, desk: Desk, results: Results) -> None:
     results.minutes = [Grown(minutes) for minutes in plan.minutes]
-    for _ in range(plan.growth_rounds):
+    for number in range(plan.growth_rounds):
         for grown in results.minutes:
             call = open_call(viva.port, desk.new_call())
+            beside = open_call(bare.port, f"grown_{grown.size}_{number}")
             items = grow(call, 4 * grown.size + 2)
-            call.ask(items)
-            for _ in range(TURNS):
-                items = [*items, call.said[-1], {"role": "user", "content": ANSWER}]
-                grown.first.append(call.ask(items)[0])
+            for measured in range(-1, TURNS):
+                first, same = call.ask(items)[0], beside.ask(items)[0]
+                if measured >= 0:
+                    grown.first.append(first)
+                    grown.bare_first.append(same)
+                if measured < TURNS - 1:
+                    items = [*items, call.said[-1], {"role": "user", "content": ANSWER}]
             frame = update(items)
             grown.update_bytes = len(frame)
-            grown.update += [_update_cost(call, frame) for _ in range(3)]
+            for _ in range(3):
+                grown.update.append(_update_cost(call, frame))
+                grown.bare_update.append(_update_cost(beside, frame))
             call.close()
+            beside.close()
 
 
 def _crowd(plan: Plan, viva: Server, desk: Desk, results: Results) -> None:
@@ -202,7 +219,9 @@ def _crowd(plan: Plan, viva: Server, desk: Desk, results: Results) -> None:
     # What grows once for all calls (arenas, pools, caches) is paid before the first reading.
     _open_and_close(viva, [desk.new_call() for _ in range(50)])
     ids = [desk.new_call() for _ in range(plan.idle[-1] + len(plan.idle))]
+    _until_no_call_lives(viva)
     results.memory_before_kb = _settled(viva)
+    results.blocks.append(_metric(viva, "viva_python_blocks"))
     calls: list[Call] = []
     frame = update(transcript(TRANSCRIPT_ITEMS, UPDATE_BYTES))
     for number in plan.idle:
@@ -221,12 +240,32 @@ def _crowd(plan: Plan, viva: Server, desk: Desk, results: Results) -> None:
         talker.close()
         results.calls.append(grown)
     results.memory_live_kb = _settled(viva)
+    results.blocks.append(_metric(viva, "viva_python_blocks"))
     results.kb_per_call["Viva"] = (results.memory_live_kb - results.memory_before_kb) / len(calls)
     for call in calls:
         call.close()
+    _until_no_call_lives(viva)
     results.memory_after_kb = _settled(viva)
+    results.blocks.append(_metric(viva, "viva_python_blocks"))
     _open_and_close(viva, [desk.new_call() for _ in range(results.opened)])
+    _until_no_call_lives(viva)
     results.memory_again_kb = _settled(viva)
+    results.blocks.append(_metric(viva, "viva_python_blocks"))
+
+
+def _metric(server: Server, name: str) -> int:
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics", timeout=30.0) as answer:
+        lines: list[str] = answer.read().decode().splitlines()
+    return int(float(next(line.split()[1] for line in lines if line.startswith(f"{name} "))))
+
+
+def _until_no_call_lives(server: Server) -> None:
+    """Calls end after their sockets, once their end is stored."""
+    until = time.perf_counter() + 60.0
+    while _metric(server, "viva_live_calls"):
+        if time.perf_counter() > until:
+            raise RuntimeError("calls live on after their sockets were closed")
+        time.sleep(0.1)
 
 
 def _open_and_close(server: Server, ids: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -16,6 +17,12 @@ class Metrics:
         self.registry = CollectorRegistry()
         gauge = Gauge("viva_live_calls", "Calls that are live in this process", registry=self.registry)
         gauge.set_function(lambda: float(live_calls()))
+        blocks = Gauge(
+            "viva_python_blocks",
+            "Blocks of memory in use by Python; flat over time when nothing leaks",
+            registry=self.registry,
+        )
+        blocks.set_function(lambda: float(sys.getallocatedblocks()))
         self._first = Histogram(
             "viva_turn_first_clause_seconds",
             "From the end of the candidate's turn to the first clause handed over",

@@ -113,10 +113,11 @@ class RetellLine:
             log.info("frame skipped", call_id=self._call_id, why=received.note, size=len(frame))
         if received.events:
             await self._ready.wait()
-            if self._over is not None or self._post is None:
+            post = self._post
+            if self._over is not None or post is None:
                 return received.details
             for event in received.events:
-                await self._post(event)
+                await post(event)
         return received.details
 
     # --- Line ------------------------------------------------------------------------------------
@@ -124,16 +125,19 @@ class RetellLine:
     async def run(self, post: Post) -> None:
         self._post = post
         self._ready.set()
-        while self._over is None:
-            self._changed.clear()
-            try:
-                async with asyncio.timeout(None if self._socket else self._grace_s):
-                    await self._changed.wait()
-            except TimeoutError:
-                self._finish(EndReason.LINE_LOST)
-        if heard := self.protocol.last_heard():
-            await post(heard)
-        await post(HungUp(self._over))
+        try:
+            while self._over is None:
+                self._changed.clear()
+                try:
+                    async with asyncio.timeout(None if self._socket else self._grace_s):
+                        await self._changed.wait()
+                except TimeoutError:
+                    self._finish(EndReason.LINE_LOST)
+            if heard := self.protocol.last_heard():
+                await post(heard)
+            await post(HungUp(self._over))
+        finally:
+            self._post = None  # the call holds this line: without the way back it goes as soon as it is over
 
     async def speak(self, turn: TurnId, clauses: Clauses, ends: Callable[[], bool]) -> None:
         """Each clause is a frame. The goodbye's last clause carries the hang-up, so that it is spoken."""
