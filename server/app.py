@@ -35,7 +35,7 @@ from server.analytics import AnalyticsService
 from server.api_reference import OPERATIONS
 from server.audio_links import AudioLinks
 from server.auth import auth_middleware
-from server.callbook import CallBook, Found
+from server.callbook import GUEST, CallBook, Found
 from server.findings import EvaluateService, FeedbackService
 from server.interviewers import AgentInterviewerService, OwnLine
 from server.interviews import MockInterviewService, ResponseService
@@ -50,7 +50,7 @@ from server.realtime_turns import Voice
 from server.realtime_ws import RealtimeEndpoint
 from server.recordings import Recordings
 from server.registry import CallRegistry
-from server.rest import Rest
+from server.rest import LOCAL_CANDIDATE, Rest
 from server.rest_audio import AudioRest
 from server.rest_calls import CallRest
 from server.rest_scorecard import ScorecardRest
@@ -204,6 +204,7 @@ async def open_viva(
             owner=f"{socket.gethostname()}:{os.getpid()}",
             cue=CoachAgent(llm).cue,
             shows_scores="realtime_scoring" in settings.flags,
+            host=LOCAL_CANDIDATE if settings.auth == "local" else GUEST,
         )
         if book.shows_scores:
             await stack.enter_async_context(

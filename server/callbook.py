@@ -42,6 +42,7 @@ from storage.ports import (
 )
 
 GUEST: Final = "guest"
+"""Whose interviews those of unregistered calls are, where people sign in."""
 log = structlog.get_logger("viva.calls")
 
 
@@ -74,7 +75,8 @@ class CallBook:
     """The calls that can be held.
 
     ``cue`` is the coach's hint for study mode. ``shows_scores``: whether a candidate who wished for it hears
-    of a score while the call goes on (the flag ``realtime_scoring``).
+    of a score while the call goes on (the flag ``realtime_scoring``). ``host``: whose interview
+    an unregistered call gets.
     """
 
     calls: CallStore
@@ -89,6 +91,7 @@ class CallBook:
     owner: str
     cue: Cue | None = None
     shows_scores: bool = False
+    host: str = GUEST
     _want_scores: dict[str, ManagedLine] = field(default_factory=dict)
 
     def scored(self, call_id: str, question_id: str, overall: int | None) -> None:
@@ -149,7 +152,7 @@ class CallBook:
             return False
         else:
             role = str(variables.get("role") or metadata.get("role") or "generalist")
-            stored = await self.interviews.create_generic(GUEST, re.sub(r"\s+", " ", role).strip())
+            stored = await self.interviews.create_generic(self.host, re.sub(r"\s+", " ", role).strip())
         try:
             await self.responses.create_response(stored.session.id, call_id, "", name, "retell")
         except Duplicate:
