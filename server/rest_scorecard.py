@@ -176,7 +176,17 @@ class ScorecardRest:
         record = await self.reviews.runs.record(run.call_id) if run else None
         reviews = await self.reviews.reviews.of_call(run.call_id) if run else Reviews()
         may = _may_override(request, stored)
-        return Sheet(stored, responses, record, reviews, self.reviews.rubrics, may, self.sound).view()
+        return Sheet(
+            stored,
+            responses,
+            record,
+            reviews,
+            self.reviews.rubrics,
+            can_override=may,
+            can_compare=_is_own(request, stored) and GUEST_OF not in request,
+            is_guest=GUEST_OF in request,
+            sound=self.sound,
+        ).view()
 
 
 def _said(text: str, field: str) -> str:

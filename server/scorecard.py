@@ -33,6 +33,7 @@ from server.analytics import NOTHING, WITHOUT_WORDS, settled, state_of, threads_
 from server.audio_links import AudioLinks
 from server.retell_recording import wants_recording
 from server.scorecard_views import (
+    AcrossView,
     ActionView,
     AgainView,
     AudioView,
@@ -92,6 +93,8 @@ class Sheet:
     reviews: Reviews
     rubrics: Mapping[Dimension, Rubric]
     can_override: bool = False
+    can_compare: bool = False
+    is_guest: bool = False
     sound: AudioLinks | None = None
     """Makes the links that play quotes; None: none is made."""
 
@@ -134,7 +137,9 @@ class Sheet:
             transcript=self._transcript(marked),
             method=_method(judged, self.rubrics),
             audio=_audio(record),
+            across=None if self.is_guest else _across(self.stored),
             can_override=self.can_override,
+            can_compare=self.can_compare and any(run.is_analysed for run in self.responses),
         )
 
     def _marked(self) -> list[Marked]:
@@ -356,6 +361,11 @@ def _summary(record: CallRecord | None) -> SummaryView:
         learning_tags=list(known.get("learningTags", ())),
         source=dict(known.get("source", {})),
     )
+
+
+def _across(stored: StoredSession) -> AcrossView | None:
+    known = (stored.results or {}).get("insights")
+    return msgspec.convert(known, AcrossView) if known else None
 
 
 def _method(judged: Sequence[Evaluation], rubrics: Mapping[Dimension, Rubric]) -> MethodView:

@@ -226,10 +226,22 @@ class CallChoice(View):
     created_at: datetime
 
 
+class AcrossView(View):
+    """What all calls of the interview show together, as generate-insights found it last."""
+
+    version: int
+    trends: list[str]
+    strengths: list[str]
+    weaknesses: list[str]
+    recommendations: list[str]
+    learnings: list[str]
+
+
 class ScorecardView(View):
     """A call's scorecard. ``calls`` are all calls of the interview, newest first; ``callId`` null: none yet.
 
-    ``viewer`` says what the reader may do: ``canOverride`` for coaches.
+    What the reader may do: ``canOverride`` is for coaches, ``canCompare`` (to ask for ``across``) for the
+    candidate whose interview it is. A guest is told of no other call, and so of nothing ``across``.
     """
 
     session_id: str
@@ -253,4 +265,6 @@ class ScorecardView(View):
     transcript: list[LineView]
     method: MethodView
     audio: AudioView
+    across: AcrossView | None
     can_override: bool
+    can_compare: bool

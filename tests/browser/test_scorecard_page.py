@@ -171,6 +171,26 @@ def test_a_guest_hears_the_own_quotes_without_an_account(
     read(browser, dsn, tmp_path, act, oidc)
 
 
+def test_all_calls_are_looked_at_together(browser: WebBrowser, dsn: str, tmp_path: Path) -> None:
+    async def act(reader: Reader) -> None:
+        await held(reader)
+        page = reader.page
+        await reader.go()
+        found = page.locator("#across-found")
+        await expect(found).to_be_empty()
+        await page.get_by_role("button", name="Look at all calls").click()
+        await expect(found.get_by_role("listitem").first).not_to_be_empty()
+        await expect(page.locator("#told")).to_have_text("All calls were looked at together.")
+        (row,) = await reader.after.rows("SELECT insights FROM mock_interview_insights")
+        for text in row["insights"]["recommendations"]:
+            await expect(found).to_contain_text(text)
+        await page.reload()
+        await expect(page.get_by_role("button", name="Look again")).to_be_visible()
+        await expect(found.get_by_role("listitem").first).not_to_be_empty()
+
+    read(browser, dsn, tmp_path, act)
+
+
 def test_a_link_that_has_run_out_is_renewed(browser: WebBrowser, dsn: str, tmp_path: Path) -> None:
     async def act(reader: Reader) -> None:
         await held(reader)

@@ -63,6 +63,12 @@ def test_a_guest_reads_and_hears_the_own_scorecard(dsn: str, tmp_path: Path) -> 
         assert (card["callId"], card["state"], card["canOverride"]) == (call_id, "complete", False)
         assert [one["callId"] for one in card["calls"]] == [call_id], "of other guests nothing is told"
         assert (await rest.rows("SELECT * FROM audit_log")) == []
+        made = await rest.post("/api/generate-insights", {"session_id": "s1"}, Authorization=token("ada"))
+        assert made.status == 200
+        owned = (await rest.get(path, Authorization=token("ada"))).json
+        assert (owned["across"]["version"], owned["canCompare"]) == (1, True)
+        card = (await rest.get(path, Authorization=guest)).json
+        assert (card["across"], card["canCompare"]) == (None, False), "nor of what they have in common"
         found = await rest.get(f"/api/get-call?call_id={call_id}", Authorization=guest)
         assert (found.status, found.json["callId"]) == (200, call_id)
 

@@ -55,6 +55,7 @@ function show(card) {
   once("head", [card.name, card.heldAt, card.seconds, card.overall, card.detail, card.state, card.counts, card.summary, card.method.offline], () => head(card));
   once("dimensions", card.dimensions, dimensions);
   once("next", card.summary, next);
+  once("across", [card.across, card.canCompare, card.calls.length], () => across(card));
   once("calls", [card.calls, card.callId], () => calls(card));
   questions(card);
   once("delivery", card.delivery, delivery);
@@ -112,6 +113,34 @@ function next({ actionItems, strengths, weaknesses, learningTags, recommendation
   }
   $("tags").hidden = learningTags.length === 0;
   $("tags").replaceChildren("To practise: ", ...learningTags.map((tag) => el("span", {}, words(tag))));
+}
+
+const ACROSS = { trends: "How it goes", strengths: "Strong", weaknesses: "Weak", recommendations: "Try next", learnings: "Learn" };
+
+/** What all calls of the interview show together, and the button that has it looked at. */
+function across({ across: found, canCompare, calls: all }) {
+  $("across").hidden = found === null && !canCompare;
+  $("compare").hidden = !canCompare;
+  write($("compare"), found === null ? "Look at all calls" : "Look again");
+  write($("across-about"), found === null
+    ? `${all.length === 1 ? "One call was" : `${all.length} calls were`} held. What stays the same from call to call says more than one answer.`
+    : "As of the last time they were looked at together.");
+  $("across-found").replaceChildren(...Object.entries(ACROSS).filter(([name]) => found?.[name].length).map(([name, title]) =>
+    el("div", {}, el("h3", {}, title), el("ul", {}, ...found[name].map((text) => el("li", {}, text))))));
+}
+
+async function compare() {
+  $("compare").disabled = true;
+  write($("across-trouble"), "");
+  try {
+    await ask("/api/generate-insights", { session_id: shown.sessionId });
+    await load();
+    write($("told"), "All calls were looked at together.");
+  } catch (problem) {
+    write($("across-trouble"), problem.message);
+  } finally {
+    $("compare").disabled = false;
+  }
 }
 
 function calls({ calls: all, callId: current }) {
@@ -197,6 +226,7 @@ $("call").addEventListener("change", ({ target }) => {
   $("questions").replaceChildren();
   load();
 });
+$("compare").addEventListener("click", compare);
 $("print").addEventListener("click", () => print());
 addEventListener("beforeprint", () => { for (const detail of document.querySelectorAll("details")) detail.open = true; });
 addEventListener("pagehide", () => clearTimeout(timer));
