@@ -34,7 +34,6 @@ DEALT: Final = re.compile(
     r"|together)\b(?! you\b)",
     re.IGNORECASE,
 )
-WOULD: Final = re.compile(r"\b(?:i would|i['’]d|i will|i['’]ll|we would|we['’]d)\b", re.IGNORECASE)
 """Says what somebody would do, not what was done."""
 HEDGED: Final = re.compile(
     r"\b(?:somehow|maybe|perhaps|probably|normally|i (?:think|guess|suppose)|kind of|sort of|or something"

@@ -6,7 +6,7 @@ A judge chooses a level by its anchor; code turns levels into numbers (`points`)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -178,16 +178,6 @@ class Scorecard:
         if all(score.value is None for score in self.scores if score.dimension is not Dimension.TIMING):
             return None
         return round(sum(weight * value for weight, value in known) / sum(w for w, _ in known), 1)
-
-
-def mean_by_dimension(cards: Iterable[Scorecard]) -> Mapping[Dimension, float | None]:
-    """The plain mean of each dimension over several answers; None where none was scored."""
-    kept = tuple(cards)
-    means: dict[Dimension, float | None] = {}
-    for dimension in Dimension:
-        values = [value for card in kept if (value := card.value(dimension)) is not None]
-        means[dimension] = round(sum(values) / len(values), 1) if values else None
-    return means
 
 
 def _text(raw: Mapping[str, object], key: str, where: str) -> str:

@@ -111,14 +111,6 @@ def digest_of(question_id: str, answers: Sequence[Given]) -> str:
     return told.hexdigest()
 
 
-def digest_of_all(found: Sequence[Thread]) -> str:
-    """A digest of all that was answered on a call."""
-    told = hashlib.blake2b(digest_size=12)
-    for thread in found:
-        told.update(thread.digest.encode())
-    return told.hexdigest()
-
-
 def root_of(question_id: str, planned: Container[str]) -> str:
     """The planned question that a follow-up goes back to; a planned one is its own."""
     return question_id if question_id in planned else question_id.rpartition(".f")[0]

@@ -246,12 +246,6 @@ class PostgresRepository:
         if added is None:
             raise Duplicate("this e-mail has completed the interview already")
 
-    async def drop_response(self, call_id: str) -> None:
-        async with self._connection() as db:
-            await db.execute(
-                "DELETE FROM mock_interview_responses WHERE call_id = $1 AND status = 'created'", call_id
-            )
-
     async def answers_of(self, call_id: str) -> list[StoredAnswer]:
         async with self._connection() as db:
             rows = await db.fetch(

@@ -15,7 +15,6 @@ from interview.rubric import (
     Score,
     Scorecard,
     level_of,
-    mean_by_dimension,
     parse_rubrics,
     points,
 )
@@ -120,15 +119,3 @@ def test_silence_has_no_total() -> None:
 def test_a_dimension_is_scored_once() -> None:
     with pytest.raises(InvalidScore, match="once"):
         Scorecard("q2", (Score(Dimension.TIMING, 10), Score(Dimension.TIMING, 95)))
-
-
-def test_means_leave_out_what_was_not_scored() -> None:
-    cards = [
-        Scorecard("q2", (Score(Dimension.CONTENT, 30, quote="a"),)),
-        Scorecard("q3", (Score(Dimension.CONTENT, 55, quote="b"), Score(Dimension.TIMING, 95))),
-        Scorecard("q4", (Score(Dimension.CONTENT, None, reason="silence"),)),
-    ]
-    means = mean_by_dimension(cards)
-    assert means[Dimension.CONTENT] == 42.5
-    assert means[Dimension.TIMING] == 95
-    assert means[Dimension.DEPTH] is None

@@ -10,7 +10,7 @@ from interview.delivery import SpokenWord
 from interview.evaluation import Quote
 from interview.flow import Progress, Stage
 from interview.model import Block, Question, QuestionType, Wishes
-from interview.threads import Given, Place, digest_of_all, finished, locate, threads
+from interview.threads import Given, Place, finished, locate, threads
 
 WISHES = Wishes(role="nurse", language="en-GB")
 OPENER = Question("q1", "Tell me about you.", QuestionType.OPENER, None, "hr")
@@ -78,8 +78,6 @@ def test_the_digest_is_that_of_the_words() -> None:
     assert digest([replace(a, question_id=a.question_id.replace("q2.f1", "q2")) for a in ANSWERS]) != before
     # A half character, which no database stores, is no part of the words.
     assert digest([*ANSWERS, Given(8, "q2", "x\ud800")]) == digest([*ANSWERS, Given(8, "q2", "x")])
-    one, other = threads(PLAN, [], ANSWERS, WISHES), threads(PLAN, [], ANSWERS[:-2], WISHES)
-    assert digest_of_all(one) != digest_of_all(other)
 
 
 def test_an_answer_to_a_question_nobody_planned_is_left_out() -> None:
