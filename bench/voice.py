@@ -38,7 +38,7 @@ def main() -> int:
         print(f"bench: {what} ...", file=sys.stderr)
 
     hot = measure_hot(QUICK if quick else HotPlan(), say)
-    numbers, rounds = ((1, 10), 1) if quick else ((1, 10, 50), 4)
+    numbers, rounds = ((1, 10), 1) if quick else ((1, 10, 50), 2)
     live = asyncio.run(measure_live(numbers, rounds, say))
     say("what voice alone tells")
     tables = [
