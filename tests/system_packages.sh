@@ -1,8 +1,8 @@
 #!/bin/sh
-# What some tests need beside Python packages: a browser, a speech synthesiser, recorded human speech.
+# What some tests need beside Python packages: two browsers, a speech synthesiser, recorded human speech.
 # Installs on Debian as root; elsewhere it only says what is missing, and the tests concerned say so too.
 set -eu
-packages="chromium flite asterisk-core-sounds-en-g722"
+packages="chromium firefox-esr flite asterisk-core-sounds-en-g722"
 missing=""
 for package in $packages; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"

@@ -1,6 +1,8 @@
-"""Whether a sound holds a piece of another."""
+"""Whether a sound holds a piece of another, and a text the words of another."""
 
 from __future__ import annotations
+
+import re
 
 import numpy as np
 import numpy.typing as npt
@@ -21,3 +23,9 @@ def likeness(spoken: Samples, heard: Samples, ms: int = 400) -> float:
     energy = np.convolve(np.square(spoken), np.ones(size), "full")[size - 1 :]
     valid = len(spoken) - size
     return float((product[:valid] / np.sqrt(energy[:valid] * np.square(piece).sum() + 1e-9)).max())
+
+
+def shared(said: str, captions: list[str]) -> float:
+    """The share of the words of ``said`` that stand in the captions."""
+    words = set(re.findall(r"[a-z']+", said.lower()))
+    return len(words & set(re.findall(r"[a-z']+", " ".join(captions).lower()))) / len(words)

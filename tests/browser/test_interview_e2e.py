@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import re
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -28,7 +27,7 @@ from server.settings import Settings
 from tests.browser.cable import Cable
 from tests.browser.fake_realtime import RATE
 from tests.browser.harness import Ear, WebBrowser
-from tests.browser.likeness import Samples, likeness
+from tests.browser.likeness import Samples, likeness, shared
 
 pytestmark = [pytest.mark.browser, pytest.mark.postgres, pytest.mark.timeout(400)]
 
@@ -188,12 +187,6 @@ def interviewed(
             await act(one)
 
     browser.run(work, guard_s=360)
-
-
-def shared(said: str, captions: list[str]) -> float:
-    """The share of the words of ``said`` that stand in the captions."""
-    words = set(re.findall(r"[a-z']+", said.lower()))
-    return len(words & set(re.findall(r"[a-z']+", " ".join(captions).lower()))) / len(words)
 
 
 def loudness(sound: Samples) -> float:

@@ -1,6 +1,28 @@
 // The audio graph of the page: one context, microphone in, replies out. It is made by a click, as browsers demand.
 import { openMicrophone } from "./devices.js";
 
+const START_MS = 4_000; // without a loudspeaker some browsers never say that sound has started
+
+class LoudspeakerTrouble extends Error {
+  constructor() {
+    const title = "No loudspeaker was found";
+    const text = "Connect one, or headphones, and try again. Or answer by typing: all that is said is shown.";
+    super(`${title}. ${text}`);
+    Object.assign(this, { title, text });
+  }
+}
+
+/** Waits for `promise`, no longer than a loudspeaker may take. */
+async function promptly(promise) {
+  let timer;
+  const late = new Promise((_, fail) => { timer = setTimeout(() => fail(new LoudspeakerTrouble()), START_MS); });
+  try {
+    await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** `on` takes ("frame", {pcm, level}), ("state"|"done"|"cleared", data), ("unplugged") and ("stopped", {state}). */
 export class Sound {
   constructor(on = () => {}) {
@@ -14,14 +36,15 @@ export class Sound {
     this.muted = false;
   }
 
-  /** Call inside a click, as often as you like. */
+  /** Call inside a click, as often as you like. Throws when there is nothing to play on. */
   async start() {
+    const first = this.starting === null;
     this.starting ??= this.prepare();
     try {
       await this.starting;
-      await this.context.resume();
+      await promptly(this.context.resume());
     } catch (error) {
-      this.starting = null;
+      if (first) this.stop().catch(() => {}); // nothing has sounded: the next try begins anew
       throw error;
     }
   }
@@ -110,6 +133,6 @@ export class Sound {
     this.tell("end");
     const { context } = this;
     this.context = this.speaker = this.starting = null;
-    if (context) await context.close();
+    if (context) await promptly(context.close()).catch(() => {});
   }
 }

@@ -38,7 +38,7 @@ export function checkSound(sound, register) {
       $("allow").hidden = true;
       await choices(label);
     } catch (problem) {
-      trouble(problem.title ? problem : { title: "Sound could not be started", text: problem.message });
+      trouble(problem.text ? problem : { title: "Sound could not be started", text: problem.message });
     } finally {
       $("allow").disabled = false;
     }
@@ -65,7 +65,12 @@ export function checkSound(sound, register) {
   $("allow").onclick = () => allow();
   $("device").onchange = () => allow($("device").value);
   $("chime").onclick = async () => {
-    await sound.start();
+    try {
+      await sound.start();
+    } catch (problem) {
+      write($("chime-state"), problem.message);
+      return;
+    }
     sound.chime();
     write($("chime-state"), "Playing: do you hear it?");
   };
