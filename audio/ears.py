@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from audio.ear_events import (
@@ -70,6 +70,7 @@ class Ears:
     """Made per line; `run` it once. All times are audio time; only missing frames are judged by the loop's.
 
     ``deadline_s`` bounds each step of recognition. What `feed` gets while `run` is not running is ignored.
+    ``pauses_ms``: see `Endpointer`.
     """
 
     def __init__(
@@ -81,10 +82,11 @@ class Ears:
         language: str,
         input_rate: int,
         deadline_s: float = DEADLINE_S,
+        pauses_ms: Sequence[int] = (),
     ) -> None:
         self._vad, self._rate = vad, input_rate
         self._resampler = Resampler(input_rate, EAR_RATE)
-        self._hearing = Hearing(policy, language, self._do)
+        self._hearing = Hearing(policy, language, self._do, pauses_ms)
         self._recogniser = Recogniser(
             stt,
             language,

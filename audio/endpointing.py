@@ -17,11 +17,18 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import pairwise
 from typing import Final
 
+from interview.delivery import SpokenWord
+
+KEPT_PAUSES: Final = 24
+"""A speaker's newest pauses that are remembered."""
+PAUSE_MS: Final = 200
+"""Shorter gaps lie between words."""
 MOST_PATIENCE_S: Final = 10.0
 """The longest thinking time that can be asked for."""
 
@@ -63,16 +70,18 @@ class Phase(StrEnum):
 
 
 class Endpointer:
-    """Feed it the windows in order; `voice` and `silence` say True when the utterance is over."""
+    """Feed it the windows in order; `voice` and `silence` say True when the utterance is over.
+
+    ``pauses_ms``: what this speaker is known for from before, oldest first.
+    """
 
     REOPEN_MS = 2_000  # who speaks again this soon had not finished
-    PAUSE_MS = 200  # shorter gaps lie between words
     OVERTIME_MS = 5_000  # how long an utterance past its limit may wait for a pause
 
-    def __init__(self, policy: EndpointPolicy, language: str = "en") -> None:
+    def __init__(self, policy: EndpointPolicy, language: str = "en", pauses_ms: Sequence[int] = ()) -> None:
         self._policy, self._language = policy, language
         self._asked_ms = 0
-        self._pauses: deque[int] = deque(maxlen=24)
+        self._pauses: deque[int] = deque(pauses_ms, KEPT_PAUSES)
         self._look = Look.OPEN
         self._spoken_ms = 0
         self._replied = True
@@ -120,7 +129,7 @@ class Endpointer:
             return False
         self.state = Phase.PAUSED
         self._spoken_ms += ms
-        late = self._spoken_ms >= self._policy.max_utterance_ms and self.silent_ms >= self.PAUSE_MS
+        late = self._spoken_ms >= self._policy.max_utterance_ms and self.silent_ms >= PAUSE_MS
         return (late or self.silent_ms >= self.needed_ms) and self._end()
 
     def go_on(self) -> bool:
@@ -140,7 +149,7 @@ class Endpointer:
         return True
 
     def _remember(self, pause_ms: int) -> None:
-        if pause_ms >= self.PAUSE_MS:
+        if pause_ms >= PAUSE_MS:
             self._pauses.append(pause_ms)
 
     def _usual(self) -> float:
@@ -154,6 +163,12 @@ class Endpointer:
         ordered = sorted(self._pauses)
         long = ordered[(len(ordered) - 1) * 9 // 10]
         return min(max(1.5 * long, policy.patience_ms), 3 * policy.patience_ms)
+
+
+def pauses_between(words: Sequence[SpokenWord]) -> list[int]:
+    """The pauses in an answer, in milliseconds, as the times of its words tell them."""
+    gaps = (round((later.start_s - word.end_s) * 1000) for word, later in pairwise(words))
+    return [gap for gap in gaps if gap >= PAUSE_MS]
 
 
 # --- what words look like -------------------------------------------------------------------------

@@ -27,7 +27,7 @@ follows it, while the endpointer still waits; if the speaker goes on, the next o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
@@ -157,10 +157,16 @@ class _Utterance:
 class Hearing:
     """Feed it windows, words and what the agent does, in order; carry out what it ``tell``s, in order."""
 
-    def __init__(self, policy: EndpointPolicy, language: str, tell: Callable[[Step], None]) -> None:
+    def __init__(
+        self,
+        policy: EndpointPolicy,
+        language: str,
+        tell: Callable[[Step], None],
+        pauses_ms: Sequence[int] = (),
+    ) -> None:
         self._policy, self._tell = policy, tell
         self._gate = SpeechGate()
-        self.endpointer = Endpointer(policy, language)
+        self.endpointer = Endpointer(policy, language, pauses_ms)
         self._memory = SpokenMemory()
         self._utterance = _Utterance(0, 0)
         self._agent: str | None = None

@@ -13,6 +13,7 @@ from typing import Any, Final
 import structlog
 
 from agents.interviewer import InterviewerAgent
+from audio.endpointing import KEPT_PAUSES, pauses_between
 from interview.conversation import Answer, Changes, Conversation, Made, Said
 from interview.events import EndReason, Speaker, TurnId
 from interview.flow import Progress, Stage
@@ -52,7 +53,7 @@ class Found:
 
     ``open_turn``: the newest request that has no reply on record; it may be answered unasked.
     ``last_turn``: turn ids up to it are taken; -1 before the first. ``start`` takes what is to live as
-    long as the call beside it, such as its recording.
+    long as the call beside it, such as its recording. ``pauses_ms``: how the candidate has paused so far.
     """
 
     start: Callable[[ManagedLine, AbstractAsyncContextManager[None]], None]
@@ -60,6 +61,7 @@ class Found:
     response: StoredResponse
     stored: StoredSession
     open_turn: TurnId | None = None
+    pauses_ms: tuple[int, ...] = ()
 
     @property
     def greeted(self) -> bool:
@@ -134,6 +136,7 @@ class CallBook:
             response=opened.response,
             stored=opened.stored,
             open_turn=pending.turn if pending else None,
+            pauses_ms=_Pauses(opened.response).newest,
         )
 
     async def _register(self, call_id: str, details: dict[str, Any]) -> bool:
@@ -183,19 +186,22 @@ class CallBook:
             if self.shows_scores and opened.stored.metadata.get("realtimeScoring"):
                 self._want_scores[call_id] = line
             try:
-                await self._converse(call_id, line, conversation, opened.fence, _sound_of(opened.response))
+                await self._converse(call_id, line, conversation, opened)
             finally:
                 if self._want_scores.get(call_id) is line:
                     del self._want_scores[call_id]
 
     async def _converse(
-        self, call_id: str, line: ManagedLine, conversation: Conversation, fence: int, sound: str | None
+        self, call_id: str, line: ManagedLine, conversation: Conversation, opened: OpenCall
     ) -> None:
-        finished_threads = _Finished(conversation)
+        finished_threads, pauses = _Finished(conversation), _Pauses(opened.response)
+        fence, sound = opened.fence, _sound_of(opened.response)
 
         async def save(changes: Changes) -> None:
             fresh = finished_threads.fresh(changes)
-            await self.calls.save_call(call_id, fence, replace(_stored(changes, sound), finished=fresh))
+            pauses.take(changes.answers)
+            stored = _stored(changes, sound, pauses.newest)
+            await self.calls.save_call(call_id, fence, replace(stored, finished=fresh))
             finished_threads.queued(fresh, changes)
 
         call = LiveCall(call_id, line, conversation, self.interviewer, save, self.metrics.turn, self.cue)
@@ -278,10 +284,31 @@ class _Finished:
         return len(self._conversation.questions) if done else max(progress.index, 0)
 
 
-def _stored(changes: Changes, sound: str | None) -> CallChanges:
+class _Pauses:
+    """How the candidate pauses, kept with the progress: whoever takes the call up is as patient as before."""
+
+    def __init__(self, response: StoredResponse) -> None:
+        kept = (response.progress or {}).get("pauses")
+        self._known = list(kept) if isinstance(kept, list) else []
+        self._fresh: dict[int, list[int]] = {}
+
+    @property
+    def newest(self) -> tuple[int, ...]:
+        """Milliseconds, oldest first."""
+        pauses = [*self._known, *(pause for answer in self._fresh.values() for pause in answer)]
+        return tuple(pauses[-KEPT_PAUSES:])
+
+    def take(self, answers: Iterable[Answer]) -> None:
+        for answer in answers:
+            if answer.spoken is not None:
+                self._fresh[answer.turn] = pauses_between(answer.spoken.words)
+
+
+def _stored(changes: Changes, sound: str | None, pauses_ms: tuple[int, ...]) -> CallChanges:
     return CallChanges(
         progress=changes.progress.as_data()
-        | {"newest": changes.newest.as_data() if changes.newest else None},
+        | {"newest": changes.newest.as_data() if changes.newest else None}
+        | ({"pauses": list(pauses_ms)} if pauses_ms else {}),
         utterances=[
             StoredUtterance(s.turn, s.speaker, s.text, s.persona, s.question_id) for s in changes.said
         ],

@@ -71,7 +71,12 @@ class VoiceEngines:
         sound = await open_sound(self.recordings, found.response.call_id, agreed)
         return Voice(
             ears=lambda language, rate: Ears(
-                stt=self.stt, vad=self.vad, policy=EndpointPolicy(), language=language, input_rate=rate
+                stt=self.stt,
+                vad=self.vad,
+                policy=EndpointPolicy(),
+                language=language,
+                input_rate=rate,
+                pauses_ms=found.pauses_ms,
             ),
             mouth=lambda rate, send: Mouth(self.tts, _slot, rate, send, self.cache, levels=self.levels),
             tap=sound.begin,

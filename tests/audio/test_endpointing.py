@@ -6,8 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audio.endpointing import MOST_PATIENCE_S, Endpointer, EndpointPolicy, Look, Phase, look
+from audio.endpointing import (
+    MOST_PATIENCE_S,
+    Endpointer,
+    EndpointPolicy,
+    Look,
+    Phase,
+    look,
+    pauses_between,
+)
 from audio.vad import WINDOW_MS
+from interview.delivery import SpokenWord
 
 POLICY = EndpointPolicy(patience_ms=1000, least_ms=400, most_ms=5000)
 
@@ -184,3 +193,13 @@ def test_an_utterance_is_over_once_and_only_in_silence(
             assert not over or open_
             open_ = (open_ or voice) and not over
             assert open_ == (endpointer.state is not Phase.IDLE)
+
+
+def test_a_speaker_who_is_known_is_waited_for_from_the_start() -> None:
+    words = [SpokenWord("word", start, start + 0.3) for start in (0.0, 0.4, 2.5, 5.0, 7.0)]
+    pauses = pauses_between(words)
+    assert pauses == [1800, 2200, 1700]
+    stranger, known = Endpointer(EndpointPolicy()), Endpointer(EndpointPolicy(), "en", pauses)
+    assert stranger.patience_s == 1.5
+    assert known.patience_s == 2.7
+    assert Endpointer(EndpointPolicy(), "en", pauses[:2]).patience_s == 1.5, "two pauses are no habit"

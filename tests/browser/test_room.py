@@ -116,12 +116,15 @@ def test_a_killed_socket_comes_back_and_loses_nothing(browser: WebBrowser) -> No
         await line.ask(1)
         number = await line.say("First.", 500)
         await line.played(number, done=True)
+        await line.got("viva.patience", seconds=10)
         line.kill()
         await line.until(lambda: line.socket.closed)
         await line.send(
             "conversation.item.input_audio_transcription.completed", item_id="c", transcript="Lost?"
         )
+        del line.received[:]
         await line.got("viva.resume", token="again_1")
+        await line.got("viva.patience", seconds=10)
         await line.hears(500)
         second = await line.say("Second.", 500)
         assert await line.played(second, done=True) == 500
@@ -129,6 +132,7 @@ def test_a_killed_socket_comes_back_and_loses_nothing(browser: WebBrowser) -> No
 
     async def act(one: Visit) -> None:
         await one.begin()
+        await one.page.keyboard.press("Alt+p")
         await expect(one.see("You are back. Nothing you said is lost.")).to_be_visible()
         await expect(one.page.locator(".line p")).to_have_text(["First.", "Lost?", "Second."])
         assert len(one.line.sockets) == 2

@@ -131,8 +131,10 @@ class FakeVoice:
     breaks_at: int | None = None
     ears: list[ScriptedEars] = field(default_factory=list)
     mouths: list[ScriptedMouth] = field(default_factory=list)
+    found: list[Found] = field(default_factory=list)
 
-    async def __call__(self, _: Found) -> Voice:
+    async def __call__(self, found: Found) -> Voice:
+        self.found.append(found)
         return self.voice()
 
     def voice(self) -> Voice:

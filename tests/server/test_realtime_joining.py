@@ -10,10 +10,13 @@ import aiohttp
 import pytest
 from aiohttp import WSServerHandshakeError
 
+from audio.ears import UtteranceEnded
+from audio.pcm import AudioMs
+from interview.delivery import SpokenWord
 from interview.events import EndReason
 from server.load import LoopLag
 from server.realtime_line import RealtimeLine
-from tests.fakes.realtime import ANSWER, FakeVoice, RealtimeClient, joined, register, utterance
+from tests.fakes.realtime import ANSWER, FakeVoice, RealtimeClient, joined, register
 from tests.fakes.world import World, hold
 
 VIVA = {"binary_audio": True, "rate": 16000, "playback": True}
@@ -181,7 +184,9 @@ def test_a_client_that_never_reads_is_closed_with_bounded_memory(dsn: str) -> No
 def test_after_a_restart_the_call_goes_on_at_the_same_question(dsn: str) -> None:
     secret = "k" * 40
     kept: dict[str, Any] = {}
-    voice = FakeVoice()
+    voice, later = FakeVoice(), FakeVoice()
+    words = [SpokenWord(word, 2.0 * n, 2.0 * n + 0.4) for n, word in enumerate(ANSWER.split())]
+    hesitant = UtteranceEnded(ANSWER, tuple(words), AudioMs(0), AudioMs(2000 * len(words)))
 
     async def before(world: World) -> None:
         kept["call"] = call = await register(world.http, world.base)
@@ -192,7 +197,7 @@ def test_after_a_restart_the_call_goes_on_at_the_same_question(dsn: str) -> None
             await client.until("response.done")
             await client.send("viva.playback", response_id=reply["response_id"], played_ms=0, done=True)
             await client.listening()
-            await voice.ears[0].hears(utterance(ANSWER))
+            await voice.ears[0].hears(hesitant)
             await client.until("viva.reply", number=2)
             await client.until("response.done")
             await client.until("viva.answer.saved")
@@ -227,7 +232,9 @@ def test_after_a_restart_the_call_goes_on_at_the_same_question(dsn: str) -> None
         assert [row["turn"] for row in rows] == [1, 2]
 
     hold(dsn, before, voice=voice, secret=secret)
-    hold(dsn, after, voice=FakeVoice(), secret=secret)
+    hold(dsn, after, voice=later, secret=secret)
+    assert voice.found[0].pauses_ms == ()
+    assert later.found[0].pauses_ms == (1600,) * (len(words) - 1), "who was waited for is waited for again"
 
 
 def test_a_draining_server_takes_no_new_call_and_sends_live_ones_away(dsn: str) -> None:

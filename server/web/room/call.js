@@ -87,7 +87,10 @@ class Call {
     } else if (kind === "up") {
       this.apply({ type: "link.up", ...data });
       this.stage.banner(null);
-      if (data.resumed) this.flash("You are back. Nothing you said is lost.");
+      if (data.resumed) {
+        this.wishAgain();
+        this.flash("You are back. Nothing you said is lost.");
+      }
     } else if (kind === "down") {
       this.apply({ type: "link.down" });
       this.stage.banner("The connection dropped. We are bringing you back to the same question; keep this page open.",
@@ -96,6 +99,14 @@ class Call {
       this.apply({ type: "link.failed", ...data });
       this.leave();
     } else if (kind === "ended") this.player.whenQuiet(() => this.leave());
+  }
+
+  /** A server that was restarted knows nothing of what was asked for. */
+  wishAgain() {
+    const { muted, textOnly, speed, patience } = this.room;
+    if (muted || textOnly) this.link.send(wire.mute(true), { keep: false });
+    if (speed !== 1) this.link.send(wire.speed(speed), { keep: false });
+    if (patience) this.link.send(wire.patience(patience), { keep: false });
   }
 
   /** What is told again to a page that was loaded again, and means nothing by now. */
@@ -147,7 +158,7 @@ class Call {
     if (state === "running") this.flash(null);
     else if (state && state !== "closed") {
       this.stage.banner("The browser has stopped the sound.",
-        el("button", { type: "button", onclick: () => this.sound.start() }, "Turn it on again"));
+        el("button", { type: "button", onclick: () => this.sound.start().catch(() => {}) }, "Turn it on again"));
     }
   }
 
