@@ -115,7 +115,7 @@ function next({ actionItems, strengths, weaknesses, learningTags, recommendation
   $("tags").replaceChildren("To practise: ", ...learningTags.map((tag) => el("span", {}, words(tag))));
 }
 
-const ACROSS = { trends: "How it goes", strengths: "Strong", weaknesses: "Weak", recommendations: "Try next", learnings: "Learn" };
+const ACROSS = { trends: "How it goes", strengths: "Strong", weaknesses: "Weak", recommendations: "Try next", learnings: "What it shows" };
 
 /** What all calls of the interview show together, and the button that has it looked at. */
 function across({ across: found, canCompare, calls: all }) {
