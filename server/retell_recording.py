@@ -8,6 +8,7 @@ Beside that, only the server that the settings name as Retell's.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import ipaddress
 import socket
 from collections.abc import AsyncIterator, Mapping
@@ -105,7 +106,9 @@ class RetellRecordings:
             log.info("Retell has no recording of the call", call_id=safe_call_id(call_id))
             return
         spoke, listened = _spans(call)
-        raw, made = self.folder / f"{call_id}.part", self.folder / f"{call_id}.wav"
+        # A call id is Retell's word, and any text: it names no file.
+        name = hashlib.blake2b(call_id.encode(), digest_size=16).hexdigest()
+        raw, made = self.folder / f"{name}.part", self.folder / f"{name}.wav"
         try:
             await self._download(place, raw)
             kept = await asyncio.to_thread(_convert, raw, made, spoke, listened)
