@@ -299,3 +299,35 @@ def test_the_goodbye_is_heard_before_the_room_closes(browser: WebBrowser) -> Non
         assert one.ear.loud_ms > 950
 
     visit(browser, act, script)
+
+
+def test_trouble_on_the_way_is_said_and_nothing_else_is(browser: WebBrowser) -> None:
+    async def script(line: Line) -> None:
+        await line.send("error", error={"code": "unknown_type", "message": "for programs"})
+        await line.send("error", error={"code": "audio_too_fast", "message": "for programs"})
+        await wait_for_the_end(line)
+
+    async def act(one: Visit) -> None:
+        await one.begin()
+        await expect(one.page.locator("#banner")).to_contain_text("some of it was lost")
+        await expect(one.see("for programs")).to_have_count(0)
+
+    visit(browser, act, script)
+
+
+def test_sound_that_the_browser_stops_can_be_turned_on_again(browser: WebBrowser) -> None:
+    watch = """
+    const Made = window.AudioContext;
+    window.AudioContext = class extends Made { constructor(...how) { super(...how); window.made = this; } };
+    """
+
+    async def act(one: Visit) -> None:
+        await one.begin()
+        await one.line.hears(100)
+        await one.page.evaluate("window.made.suspend()")
+        await expect(one.page.locator("#banner")).to_contain_text("The browser has stopped the sound.")
+        await one.page.get_by_role("button", name="Turn it on again").click()
+        await expect(one.page.locator("#banner")).to_be_hidden()
+        await one.line.hears(300)
+
+    visit(browser, act, scripts=(watch,))

@@ -21,7 +21,12 @@ export const AGENT = "agent";
 export const YOU = "you";
 const KEPT_LINES = 400;
 const KEPT_CUES = 20;
-const NOTHING_SAID = "No answer has been heard yet. Speak, or type it.";
+/** Errors that a person should know of, in words for them; the others are ours alone. */
+const ERRORS = {
+  input_audio_buffer_commit_empty: "No answer has been heard yet. Speak, or type it.",
+  audio_too_fast: "Your sound arrives in bursts, and some of it was lost. Say the last sentence again, or type it.",
+  text_too_long: "That answer is too long to be taken. Send it in two parts.",
+};
 
 export function newRoom({ textOnly = false, personas = [], total = 0 } = {}) {
   return {
@@ -83,7 +88,7 @@ const RULES = {
   "viva.time": (room, { elapsed_s, left_s }) => ({ ...room, time: { elapsed: elapsed_s, left: left_s } }),
   "viva.notice": (room, { code, text }) => ({ ...room, notice: { code, text } }),
   error: (room, { error }) =>
-    (error?.code === "input_audio_buffer_commit_empty" ? { ...room, notice: { code: error.code, text: NOTHING_SAID } } : room),
+    (Object.hasOwn(ERRORS, error?.code) ? { ...room, notice: { code: error.code, text: ERRORS[error.code] } } : room),
   "viva.ended": (room, { reason, scorecard_url }) =>
     ({ ...room, floor: "waiting", held: false, ended: { reason, scorecardUrl: scorecard_url ?? null } }),
   "viva.reply": (room, { response_id, number }) => ({ ...room, replies: { ...room.replies, [number]: response_id } }),
