@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 
 import structlog
 
+from interview.conversation import Standing
 from interview.events import EndReason, HungUp, TurnId
 from server import realtime_messages as sent
 from server.line import AnswerSaved, AnswerScored, Clauses, CoachCue, Note, Post, QuestionAsked
@@ -84,6 +85,7 @@ class RealtimeLine:
         self._first: asyncio.TimerHandle | None = None
         self._introduced = False
         self._asked: QuestionAsked | None = None
+        self._asked_at = 0.0
         self._changed = asyncio.Event()
         self._ready = asyncio.Event()
         self._over: EndReason | None = None
@@ -272,7 +274,7 @@ class RealtimeLine:
     def show(self, note: Note) -> None:
         match note:
             case QuestionAsked():
-                self._asked = note
+                self._asked, self._asked_at = note, asyncio.get_running_loop().time()
                 self._tell(self._question())
             case AnswerSaved(turn, question_id):
                 self._tell(self._events.viva("answer.saved", turn=turn, question_id=question_id))
@@ -311,8 +313,14 @@ class RealtimeLine:
                 follow_up_to=question.parent_id,
                 time_limit_s=question.time_limit_s,
             ),
-            *self._events.viva("time", elapsed_s=int(standing.spent_s), left_s=int(standing.left_s)),
+            *self._time(standing),
         ]
+
+    def _time(self, standing: Standing) -> list[Frame]:
+        """The interview's time as it is now; not kept, since told again later it would be wrong."""
+        since = asyncio.get_running_loop().time() - self._asked_at
+        elapsed, left = int(standing.spent_s + since), int(max(0.0, standing.left_s - since))
+        return self._events.viva("time", keep=False, elapsed_s=elapsed, left_s=left)
 
     def _part(self, code: int, reason: str) -> None:
         socket, self._socket = self._socket, None

@@ -26,6 +26,7 @@ from audio.ears import (
 from audio.mouth import LEAD_S, SHORT_LEAD_S
 from audio.pcm import AudioMs
 from audio.pieces import Spoke
+from interview.conversation import Standing
 from interview.delivery import SpokenWord
 from interview.events import (
     BargeIn,
@@ -40,6 +41,8 @@ from interview.events import (
     TurnId,
     TurnLikely,
 )
+from interview.model import Question, QuestionType
+from server.line import QuestionAsked
 from server.realtime_line import CallInfo, RealtimeLine
 from server.realtime_protocol import RealtimeProtocol
 from server.realtime_turns import TYPING_S, Tap
@@ -652,6 +655,24 @@ def test_nobody_comes_back() -> None:
         assert asyncio.get_running_loop().time() == pytest.approx(130.0)
 
     run(work())
+
+
+def test_who_comes_back_is_told_the_time_as_it_is_then() -> None:
+    async def act(scene: Scene) -> None:
+        await scene.update(viva=VIVA)
+        question = Question("q1", "Why?", QuestionType.OPENER, None, "hr")
+        scene.line.show(QuestionAsked(Standing(question, 0, 7, spent_s=60, left_s=840)))
+        assert [(e["elapsed_s"], e["left_s"]) for e in scene.socket.of("viva.time")] == [(60, 840)]
+        await asyncio.sleep(100)
+        seen = scene.socket.of("viva.session")[0]["event_id"]
+        scene.line.lost(scene.socket)
+        scene.socket = FakeSocket()
+        scene.line.attach(scene.socket)
+        await scene.send("viva.resume", token="resume-token", last_event=seen)
+        assert len(scene.socket.of("viva.question")) == 2  # once again, and once as it stands
+        assert [(e["elapsed_s"], e["left_s"]) for e in scene.socket.of("viva.time")] == [(160, 740)]
+
+    play(act)
 
 
 def test_the_newest_socket_wins() -> None:
