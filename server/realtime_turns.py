@@ -129,7 +129,7 @@ class Turns:
         self._protocol, self._events, self._voice, self._tell = protocol, protocol.events, voice, tell
         self.speaking = Speaking(protocol, tell, forget, live, self)
         self.post: Post | None = None
-        self.floor = "listening"
+        self.floor = "listening" if last_turn >= 0 else "thinking"  # of the greeting
         self._turn = TurnId(max(last_turn, 0))
         self._begun = asyncio.Event()
         self._ears: EarsPort | None = None

@@ -450,7 +450,7 @@ def test_reminders_come_while_listening_and_not_while_muted() -> None:
         await scene.ears.hears(SilenceReached(24000))
         assert scene.posted == [Silence(TurnId(1))]
 
-    play(act)
+    play(act, last_turn=TurnId(0))
 
 
 def test_who_writes_is_not_reminded_until_they_have_not_written_for_a_while() -> None:
@@ -468,7 +468,7 @@ def test_who_writes_is_not_reminded_until_they_have_not_written_for_a_while() ->
         await scene.line.stop(TurnId(2))
         assert scene.posted[1:] == [TurnEnded(TurnId(2), "Here it is", 0.0)]
 
-    play(act)
+    play(act, last_turn=TurnId(0))
 
 
 def test_a_candidate_who_is_done_says_so() -> None:

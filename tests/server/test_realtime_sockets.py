@@ -24,6 +24,7 @@ def test_a_whole_turn_by_voice(dsn: str) -> None:
             assert updated["session"]["viva"] == VIVA
             told = await client.until("viva.session")
             assert told["call_id"] == call.call_id
+            assert (await client.until("viva.floor"))["state"] == "thinking", "of the greeting"
             reply = await client.until("viva.reply")
             assert reply["number"] == 1
             done = await client.until("response.done")

@@ -171,7 +171,7 @@ export function floorText(room) {
   if (room.phase === Phase.ENDED || room.phase === Phase.FAILED) return "The interview is over";
   if (room.held) return `${name} paused for you`;
   if (room.floor === "speaking") return `${name} is speaking`;
-  if (room.floor === "thinking") return `${name} is thinking`;
+  if (room.floor === "thinking" && begun(room)) return `${name} is thinking`;
   if (room.floor === "listening" && begun(room)) return room.textOnly ? "Your turn: type your answer" : room.muted ? "Your turn: you are muted" : "Your turn: take your time";
   return `${name} will begin in a moment`;
 }
@@ -180,5 +180,5 @@ export function floorText(room) {
 export function floorMark(room) {
   if (room.phase !== Phase.LIVE) return "waiting";
   if (room.held) return "listening";
-  return room.floor === "listening" && !begun(room) ? "waiting" : room.floor;
+  return room.floor === "speaking" || begun(room) ? room.floor : "waiting";
 }
