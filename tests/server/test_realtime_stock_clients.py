@@ -1,15 +1,21 @@
-"""Clients of other makers, unmodified, hold an interview: the openai SDK, and @openai/agents under Node."""
+"""Clients that are not ours hold an interview: the openai SDK, @openai/agents, and the guide's example."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import json
+import re
 from pathlib import Path
 from typing import Any
 
+import websockets
 from openai import AsyncOpenAI
 
 from audio.ears import InterruptionConfirmed, SpeechStarted
 from audio.pcm import AudioMs
+from interview.events import EndReason
+from server.realtime_line import RealtimeLine
 from tests.fakes.node_client import node_client, running
 from tests.fakes.realtime import ANSWER, FakeVoice, Registered, register, utterance
 from tests.fakes.world import World, hold
@@ -132,3 +138,35 @@ def test_openai_agents_under_node_holds_an_interview(dsn: str, node_client: Path
         return next(told["items"] for told in reversed(seen) if told["kind"] == "history")
 
     hold(dsn, act, voice=voice)
+
+
+def test_the_client_of_the_guide_holds_an_interview(dsn: str) -> None:
+    guide = Path("docs/realtime.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"```python\n(async def interview.*?)\n\n\nasyncio\.run", guide, re.DOTALL)
+    printed: list[str] = []
+
+    async def act(world: World) -> None:
+        call = await register(world.http, world.base)
+        line_of = lambda: world.viva.registry.line(call.call_id, RealtimeLine)  # noqa: E731
+        loop, answers = asyncio.get_running_loop(), [ANSWER, SECOND]
+
+        def answer(_: str) -> str:
+            if not answers:
+                line = line_of()
+                assert line is not None
+                loop.call_soon_threadsafe(line.leave, EndReason.FINISHED)
+                return "and one more"
+            return answers.pop(0)
+
+        known = {"asyncio": asyncio, "json": json, "websockets": websockets, "input": answer}
+        known["print"] = lambda *words: printed.append(" ".join(map(str, words)))
+        exec(program, known)
+        interview: Any = known["interview"]
+        await interview({"callUrl": call.url, "accessToken": call.token})
+        await world.gone(call.call_id)
+        assert (await _said(world, "candidate"))[:2] == [ANSWER, SECOND]
+        assert printed[:-1] == await _said(world, "interviewer")
+
+    hold(dsn, act, voice=FakeVoice())
+    assert printed[0].startswith("Hello Kim, I am")
+    assert printed[-1].startswith("The scorecard:")
