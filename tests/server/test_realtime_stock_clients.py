@@ -147,22 +147,23 @@ def test_the_client_of_the_guide_holds_an_interview(dsn: str) -> None:
 
     async def act(world: World) -> None:
         call = await register(world.http, world.base)
-        line_of = lambda: world.viva.registry.line(call.call_id, RealtimeLine)  # noqa: E731
         loop, answers = asyncio.get_running_loop(), [ANSWER, SECOND]
 
         def answer(_: str) -> str:
             if not answers:
-                line = line_of()
+                line = world.viva.registry.line(call.call_id, RealtimeLine)
                 assert line is not None
                 loop.call_soon_threadsafe(line.leave, EndReason.FINISHED)
                 return "and one more"
             return answers.pop(0)
 
-        known = {"asyncio": asyncio, "json": json, "websockets": websockets, "input": answer}
-        known["print"] = lambda *words: printed.append(" ".join(map(str, words)))
+        def show(*words: object) -> None:
+            printed.append(" ".join(map(str, words)))
+
+        known: dict[str, Any] = {"asyncio": asyncio, "json": json, "websockets": websockets}
+        known |= {"input": answer, "print": show}
         exec(program, known)
-        interview: Any = known["interview"]
-        await interview({"callUrl": call.url, "accessToken": call.token})
+        await known["interview"]({"callUrl": call.url, "accessToken": call.token})
         await world.gone(call.call_id)
         assert (await _said(world, "candidate"))[:2] == [ANSWER, SECOND]
         assert printed[:-1] == await _said(world, "interviewer")
