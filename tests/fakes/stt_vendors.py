@@ -256,22 +256,25 @@ class FakeAzureStt(SttVendor):
         if not words:
             return {"RecognitionStatus": "InitialSilenceTimeout", "Offset": int(seconds * 1e7), "Duration": 0}
         text = " ".join(word.text for word in words)
-        best = {
+        best: dict[str, Any] = {
             "Confidence": sum(w.sure for w in words) / len(words),
             "Lexical": text.lower(),
             "ITN": text.lower(),
             "MaskedITN": text.lower(),
             "Display": text,
-            "Words": [
+        }
+        query = self.seen[-1].query
+        if query.get("wordLevelTimestamps") == "true":
+            sure = query.get("wordLevelConfidence") == "true"
+            best["Words"] = [
                 {
                     "Word": w.text,
                     "Offset": round(w.start * 1e7),
                     "Duration": round((w.end - w.start) * 1e7),
-                    "Confidence": w.sure,
                 }
+                | ({"Confidence": w.sure} if sure else {})
                 for w in words
-            ],
-        }
+            ]
         return {
             "RecognitionStatus": "Success",
             "Offset": round(words[0].start * 1e7),
