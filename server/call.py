@@ -167,7 +167,7 @@ class LiveCall:
         pending = conversation.unanswered()
         before = TurnId(conversation.last_turn - 1) if pending else conversation.last_turn
         await self.post(Opened(greeted=True, turn=max(before, TurnId(0))))
-        self.line.show(QuestionAsked(conversation.standing))
+        self._show_question()
         if pending:
             await asyncio.sleep(REASK_S)
             await self.post(TurnEnded(pending.turn, pending.text))
@@ -195,7 +195,7 @@ class LiveCall:
                 self._to_store.set()
                 question = self.conversation.question
                 if speaker is Speaker.INTERVIEWER and question and question.type is QuestionType.FOLLOW_UP:
-                    self.line.show(QuestionAsked(self.conversation.standing))  # now its words are known
+                    self._show_question()  # now its words are known
             case Reconcile(utterances):
                 self.conversation.reconcile(utterances)
                 if self.conversation.dirty:
@@ -231,6 +231,10 @@ class LiveCall:
         now = asyncio.get_running_loop().time()
         self.conversation.spend(self._spent_before + now - self._began)
         return now
+
+    def _show_question(self) -> None:
+        self._spend()
+        self.line.show(QuestionAsked(self.conversation.standing))
 
     def _request(self, because: Prompting, text: str) -> tuple[Directive, Reply]:
         conversation = self.conversation
@@ -329,7 +333,7 @@ class LiveCall:
         self.conversation.begin_reply(hand.turn, directive, settled)
         self._to_store.set()
         if settled.asked is not None:
-            self.line.show(QuestionAsked(self.conversation.standing))
+            self._show_question()
 
     def _say_canned(self, turn: TurnId, key: str, group: asyncio.TaskGroup) -> None:
         """Speak a fixed line after whatever of the reply got out; it can be cut off like any reply."""

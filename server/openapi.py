@@ -170,7 +170,7 @@ def docs_page(described: dict[str, Any]) -> str:
         '<link rel="stylesheet" href="/web/viva.css"><link rel="stylesheet" href="/web/docs.css"></head>',
         "<body>",
         '<a class="skip" href="#main">Skip to content</a>',
-        '<header><p class="mark"><a href="/"><span>Viva</span></a></p><p class="state">',
+        '<header><p class="mark"><a href="/"><span>Viva</span></a></p><p class="hint">',
         f"Version {escape(described['info']['version'])}</p></header><main id=main><h1>The API</h1>",
         f'<p class="lead">{escape(described["info"]["description"])}</p>',
         '<nav aria-label="Contents"><ul>',
@@ -203,7 +203,7 @@ def _operation_html(path: str, method: str, operation: dict[str, Any]) -> list[s
             where = f"{one['in']}{', required' if one.get('required') else ''}"
             text = escape(one.get("description", ""))
             parts.append(f"<dt><code>{escape(one['name'])}</code> <small>{where}</small></dt>")
-            parts.append(f"<dd>{_schema_html(one['schema'])} {text}</dd>")
+            parts.append(f"<dd>{text} <small>{_schema_html(one['schema'])}</small></dd>")
         parts.append("</dl>")
     for media in operation.get("requestBody", {}).get("content", {}).values():
         parts.append(f"<p>Body: {_schema_html(media['schema'])}</p>")
