@@ -413,6 +413,13 @@ def test_the_question_and_the_coach_are_shown_and_the_coach_only_in_study_mode()
         assert asked[:2] == [0, 0]
 
 
+def test_a_question_is_shown_with_the_time_that_is_spent_when_it_is_shown() -> None:
+    held = talk([(10.0, TurnEnded(ONE, ANSWER)), GONE], slowly(2.0, 0.1, 0.1))
+    shown = [note.standing for note in held.line.notes if isinstance(note, QuestionAsked)]
+    assert shown[-1].spent_s == pytest.approx(12.0)
+    assert shown[-1].spent_s + shown[-1].left_s == held.conversation.wishes.duration_s
+
+
 def test_a_model_failure_is_not_a_failure_of_the_call() -> None:
     failure = LlmUnavailable("scripted", "503")
     held = talk([*TURNS, GONE], [failure], [failure], [failure], [failure])
