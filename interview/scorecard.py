@@ -133,6 +133,7 @@ UNITS: Final[Mapping[str, str]] = {
     "answer_length": "seconds",
 }
 NOT_HEARD: Final = "the sound of this call was not measured"
+IN_PART: Final = "no question was answered wholly by voice"
 
 
 def counts(questions: Sequence[Marked]) -> Counts:
@@ -212,7 +213,7 @@ def _line(
     unit, norm = UNITS[name], NORMS[name]
     if name == "answer_length":
         if not lengths:
-            return Line(name, norm, None, unit, NOT_HEARD)
+            return Line(name, norm, None, unit, IN_PART if reports else NOT_HEARD)
         return Line(name, norm, round(sum(lengths) / len(lengths), 1), unit)
     there = [(measures[name], seconds or 1.0) for measures, seconds in reports if name in measures]
     known = [(m.value, seconds) for m, seconds in there if m.value is not None]

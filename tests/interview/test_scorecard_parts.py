@@ -12,6 +12,7 @@ from interview.model import Block, Question, QuestionType, Wishes
 from interview.rubric import Confidence, Dimension
 from interview.scorecard import (
     FLAGS,
+    IN_PART,
     NORMS,
     NOT_HEARD,
     UNITS,
@@ -135,6 +136,8 @@ def test_every_measure_is_there_if_only_with_a_reason() -> None:
     lines = delivery((), ())
     assert [line.name for line in lines] == list(NORMS) == list(UNITS)
     assert {(line.value, line.reason) for line in lines} == {(None, NOT_HEARD)}
+    spoken_in_part = delivery([({"pace": Measure(120, "words per minute")}, 20.0)], ())
+    assert {line.reason for line in spoken_in_part if line.name == "answer_length"} == {IN_PART}
 
 
 def test_measures_of_several_answers_are_put_together_by_their_kind() -> None:
