@@ -15,8 +15,11 @@ from typing import Any, Final
 from storage.ports import StorageDown
 from storage.wire import guard
 
-_FIRST: Final = "INSERT INTO job_deliveries (job_id, begun) VALUES ($1, 1) ON CONFLICT DO NOTHING RETURNING 1"
-_FURTHER: Final = "UPDATE job_deliveries SET begun = begun + 1 WHERE job_id = $1 RETURNING begun - 1"
+_UNSUSPECTED: Final = (
+    "INSERT INTO job_deliveries AS d (job_id, begun) VALUES ($1, 1) "
+    "ON CONFLICT (job_id) DO UPDATE SET begun = 1 WHERE d.begun = 0 RETURNING 1"
+)
+_SUSPECTED: Final = "UPDATE job_deliveries SET begun = begun + 1 WHERE job_id = $1 RETURNING begun - 1"
 _ENDED: Final = "UPDATE job_deliveries SET begun = greatest(begun - 1, 0) WHERE job_id = $1"
 
 
@@ -70,12 +73,12 @@ class Deliveries:
         The end of the block takes that back, however it ends: the worker lives. Raises StorageDown.
         """
         async with self._room.among_others():
-            if await self._ask(_FIRST, job_id):
+            if await self._ask(_UNSUSPECTED, job_id):
                 async with self._telling(job_id):
                     yield 0
                 return
         async with self._room.alone():
-            died = await self._ask(_FURTHER, job_id)
+            died = await self._ask(_SUSPECTED, job_id)
             async with self._telling(job_id):
                 yield died or 0
 

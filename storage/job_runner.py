@@ -30,6 +30,8 @@ DEATHS: Final = 5
 """A job that was in hand when so many workers died is kept as failed, and given to no further one."""
 JOB_S: Final = 180.0
 """A handler that takes longer is stopped, and tried again."""
+CLOSE_S: Final = 5.0
+"""How long the queue's connections may take to close; then they are cut."""
 STOP_S: Final = 10.0
 """How long a job may go on when the worker is asked to stop; then it is put back."""
 
@@ -112,10 +114,7 @@ class JobRunner:
         try:
             await self._work(pool)
         finally:
-            if self._running:
-                pool.terminate()
-            else:
-                await pool.close()
+            await _close(pool, CLOSE_S if not self._running else 0.0)
 
     async def _work(self, pool: Any) -> None:
         queue = await asyncio.to_thread(self._queue, pool)
@@ -213,6 +212,15 @@ class JobRunner:
             f"{DEATHS} workers died while they were at this job: look into their logs, then run it again "
             f"with viva jobs retry {job.id}"
         )
+
+
+async def _close(pool: Any, within_s: float) -> None:
+    """Close it, or cut it: the library may have left a connection open, and the worker has to begin anew."""
+    try:
+        async with asyncio.timeout(within_s):
+            await pool.close()
+    except TimeoutError:
+        pool.terminate()
 
 
 def _outcome(work: asyncio.Task[None]) -> None:

@@ -99,6 +99,11 @@ def test_only_a_delivery_without_an_end_counts(dsn: str) -> None:
         assert [await fail(), await fail()] == [0, 0]
         async with deliveries.begun(job.id) as found:
             assert found == 0
+        # One that has only failed is not suspected: others go on beside it.
+        await jobs.add(score_job("c", "q2", "d"))
+        other = (await jobs.listing())[1]
+        async with deliveries.begun(job.id), deliveries.begun(other.id) as found:
+            assert found == 0
         # A worker that dies is one whose block does not end while others go on.
         async with AsyncExitStack() as never:
             assert [await die(never) for _ in range(3)] == [0, 1, 2]

@@ -18,7 +18,7 @@ from storage.wire import connect
 from tests.fakes.killable_worker import judge
 from tests.storage.samples import Stores, a_response, a_session, with_stores
 
-pytestmark = [pytest.mark.postgres, pytest.mark.process]
+pytestmark = [pytest.mark.postgres, pytest.mark.process, pytest.mark.timeout(150)]
 
 ROOT = Path(__file__).parents[2]
 ANSWERS = 1000

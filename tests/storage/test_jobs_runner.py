@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -197,6 +198,38 @@ def test_a_database_that_goes_away_is_reported(dsn: str) -> None:
         )
         with pytest.raises(StorageDown):
             await task
+
+    at_desk(dsn, act)
+
+
+def test_a_queue_that_cannot_be_read_any_more_is_reported_too(dsn: str) -> None:
+    async def score(job: Job) -> None:
+        return
+
+    async def act(desk: Desk) -> None:
+        await desk.jobs.add(score_job("c", "q1", "d"))
+        task = asyncio.create_task(desk.runner_of({SCORE: score}).run())
+        await desk.until(lambda: len(desk.seen) == 1)
+        await desk.stores.pool.execute("ALTER TABLE pgqueuer RENAME TO elsewhere")
+        with pytest.raises(StorageDown):
+            await task
+
+    at_desk(dsn, act)
+
+
+def test_a_connection_that_is_left_open_does_not_keep_the_worker(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def leak(self: JobRunner, pool: Any) -> None:
+        await pool.acquire()
+        raise StorageDown("away")
+
+    monkeypatch.setattr(JobRunner, "_work", leak)
+    monkeypatch.setattr(job_runner, "CLOSE_S", 0.1)
+
+    async def act(desk: Desk) -> None:
+        with pytest.raises(StorageDown, match="away"):
+            await desk.runner_of({}).run()
 
     at_desk(dsn, act)
 
