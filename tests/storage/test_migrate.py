@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from storage.jobs import PostgresJobs
 from storage.migrate import Migration, migrate, migrations
 from storage.ports import MigrationRefused, StorageDown
 from storage.wire import connect, open_pool
@@ -87,3 +88,15 @@ def test_no_database_is_storage_down() -> None:
 
     with pytest.raises(StorageDown, match="VIVA_DATABASE_URL"):
         asyncio.run(work())
+
+
+def test_a_database_that_was_not_migrated_says_what_to_run(empty_dsn: str) -> None:
+    async def work() -> None:
+        pool = await open_pool(empty_dsn)
+        try:
+            with pytest.raises(StorageDown, match="run `viva migrate`"):
+                await PostgresJobs(pool).counts()
+        finally:
+            await pool.close()
+
+    asyncio.run(work())
