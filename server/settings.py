@@ -367,11 +367,10 @@ def _check_auth(settings: Settings) -> None:
             "write VIVA_HOST=127.0.0.1 or VIVA_AUTH=oidc."
         )
     if settings.auth == "oidc" and not settings.jwt_secret:
-        for name in ("oidc_issuer", "oidc_audience"):
-            if not getattr(settings, name):
-                raise SettingsError(
-                    f"VIVA_AUTH=oidc needs {_BY_FIELD[name]}: set it, or set VIVA_JWT_SECRET."
-                )
+        raise SettingsError(
+            "VIVA_AUTH=oidc needs VIVA_JWT_SECRET, without which nobody can sign in: "
+            f"write the secret that tokens are signed with (HS256), at least {_MIN_SECRET} characters."
+        )
 
 
 def _is_loopback(host: str) -> bool:

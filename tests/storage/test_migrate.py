@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 
@@ -100,3 +101,19 @@ def test_a_database_that_was_not_migrated_says_what_to_run(empty_dsn: str) -> No
             await pool.close()
 
     asyncio.run(work())
+
+
+def test_planned_questions_are_found_without_reading_those_of_others(empty_dsn: str) -> None:
+    async def work() -> str:
+        await migrate(empty_dsn)
+        connection = await connect(empty_dsn)
+        try:
+            rows = await connection.fetch(
+                "EXPLAIN SELECT * FROM mock_interview_questions WHERE session_id = 's' AND call_id IS NULL"
+            )
+            return "\n".join(row[0] for row in rows)
+        finally:
+            await connection.close()
+
+    (condition,) = re.findall("Index Cond: (.*)", asyncio.run(work()))
+    assert "session_id" in condition
