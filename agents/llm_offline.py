@@ -6,6 +6,7 @@ is shown wherever its output is.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from agents.llm import Completion, LlmRefused, Prompt
 from agents.offline_judge import judge
 
 _PIECE_WORDS: Final = 6
+TASK_SCORE: Final = "evaluator.score"
 
 
 class OfflineLLM:
@@ -30,7 +32,7 @@ class OfflineLLM:
             "interviewer.reply": offline_interviewer.reply,
             "coach.live": offline_coach.cue,
             "coach.feedback": offline_coach.feedback,
-            "evaluator.score": judge,
+            TASK_SCORE: judge,
             "scenario.scene": lambda facts: str(facts["scene"]),
             "analyst.summary": offline_analyst.summary,
             "analyst.insights": offline_analyst.insights,
@@ -46,6 +48,9 @@ class OfflineLLM:
             yield piece if start == 0 else f" {piece}"
 
     async def complete(self, prompt: Prompt) -> Completion:
+        if prompt.task == TASK_SCORE:
+            # The sentence model computes for a tenth of a second, and reads its files at the first answer.
+            return Completion(await asyncio.to_thread(self._answer, prompt), self.model)
         return Completion(self._answer(prompt), self.model)
 
     async def aclose(self) -> None:

@@ -18,7 +18,8 @@ import msgspec
 
 from agents.offline_points import merit
 from agents.offline_reading import Expected, Holding, Part, expected_of, read, topics_of, words_in
-from agents.offline_relevance import BETWEEN_PEOPLE, OFF_TOPIC, TECHNICAL, Fit, Kind, narrowed, relevance
+from agents.offline_relevance import BETWEEN_PEOPLE, TECHNICAL, Fit, Kind, narrowed, relevance
+from agents.offline_sentences import filler
 from agents.offline_words import FLUFF, PLAIN, stem
 from interview.judging_text import FUNCTION_WORDS
 from interview.rubric import LEVEL_POINTS
@@ -111,18 +112,20 @@ def judge(facts: Mapping[str, Any]) -> str:
         return _reading([(name, Judged(None, (), "the offline judge reads English only")) for name in order])
     kind = kind_of(question, str(facts.get("kind", "")))
     expected = narrowed(expected_of(question, facts["competencies"], facts["looks_for"]), kind)
-    holding = read(answer, expected, kind is Kind.REASONS, kind in (Kind.STORY, Kind.REASONS))
+    holding = read(answer, expected, kind is Kind.REASONS, kind in (Kind.STORY, Kind.REASONS), filler)
     fit = relevance(question, holding, expected, kind)
-    points, why = merit(holding, expected, kind, fit)
+    points, why = merit(holding, expected, kind)
     # With little in it an answer is weak, whatever it is about.
-    on_topic = fit.points >= OFF_TOPIC or holding.words < _SHORTEST or points < _LITTLE
+    on_topic = fit.about or holding.words < _SHORTEST or points < _LITTLE
     rules: dict[str, Callable[[], Judged]] = {
         "content": lambda: _content(holding, expected, kind, fit),
-        "depth": lambda: _depth(holding, kind, fit),
-        "soft_skills": lambda: _soft_skills(holding, frozenset(expected.topics), kind, fit),
+        "depth": lambda: _depth(holding, kind),
+        "soft_skills": lambda: _soft_skills(holding, frozenset(expected.topics), kind),
         "language": lambda: _language(holding, kind),
     }
-    judged = [(name, _with_merit(rules[name](), points, why)) for name in order]
+    judged = [(name, _with_merit(rules[name](), points, fit, why)) for name in order]
+    if not on_topic:
+        judged = [(name, _elsewhere(one, fit) if name == "content" else one) for name, one in judged]
     return _reading(judged, on_topic, _readable(answer))
 
 
@@ -130,11 +133,17 @@ MERIT: Final = 0.65
 """Share of the points for all evidence in the level of each dimension; the rest is the dimension's own."""
 
 
-def _with_merit(one: Judged, points: float, why: str) -> Judged:
+def _with_merit(one: Judged, points: float, fit: Fit, why: str) -> Judged:
     if one.level is None:
         return one
     level = MERIT * _level_at(points) + (1 - MERIT) * min(5.0, max(1.0, one.level))
+    level = 1 + (level - 1) * fit.value
     return Judged(level, one.quotes, f"{one.why}; {why}")
+
+
+def _elsewhere(one: Judged, fit: Fit) -> Judged:
+    """With what shows that the answer is about something else: the sentence that comes nearest."""
+    return Judged(one.level, (fit.nearest, *one.quotes), f"about something else: {fit.why}; {one.why}")
 
 
 def _level_at(points: float) -> float:
@@ -229,7 +238,6 @@ def _content(holding: Holding, expected: Expected, kind: Kind, fit: Fit) -> Judg
         Kind.PLAN: 0.7 * max(eager) + 0.3 * min(eager),
         Kind.REASONS: max(eager),
     }[kind]
-    share *= 0.4 + 0.6 * fit.value
     covered = _covered(holding, expected)
     if covered is not None:
         share = 0.8 * share + 0.2 * covered * (0.3 + share)
@@ -238,7 +246,7 @@ def _content(holding: Holding, expected: Expected, kind: Kind, fit: Fit) -> Judg
         f"{fit.hits} words of the question's subject; {actions} concrete actions, "
         f"{numbers + entities} figures and names, {outcomes} outcomes"
     )
-    touch = 0.5 * fit.value if holding.words >= _SHORTEST else 0.0
+    touch = 0.5 * fit.about if holding.words >= _SHORTEST else 0.0
     return Judged(1 + max(touch, 4.6 * share), best, why)
 
 
@@ -270,7 +278,7 @@ _ITEM_CUES: Final = tuple(
 )
 
 
-def _depth(holding: Holding, kind: Kind, fit: Fit) -> Judged:
+def _depth(holding: Holding, kind: Kind) -> Judged:
     reasons, contrasts = holding.cue("reason"), holding.cue("contrast")
     steps = holding.count("actions") if kind is not Kind.KNOWLEDGE else 0
     depth = (
@@ -289,16 +297,13 @@ def _depth(holding: Holding, kind: Kind, fit: Fit) -> Judged:
     )
     why = f"{reasons} reasons, {contrasts} alternatives or conditions, {steps} steps of the speaker"
     return Judged(
-        1
-        + 4.9
-        * _share(depth, 4.2 if kind in (Kind.STORY, Kind.KNOWLEDGE) else 3.6, STEEP)
-        * (0.5 + 0.5 * fit.value),
+        1 + 4.9 * _share(depth, 4.2 if kind in (Kind.STORY, Kind.KNOWLEDGE) else 3.6, STEEP),
         best,
         why,
     )
 
 
-def _soft_skills(holding: Holding, topics: frozenset[str], kind: Kind, fit: Fit) -> Judged:
+def _soft_skills(holding: Holding, topics: frozenset[str], kind: Kind) -> Judged:
     if kind is Kind.KNOWLEDGE or (kind is Kind.PLAN and topics and topics <= TECHNICAL):
         return Judged(None, (), "the question asks for knowledge, not for working with others")
     own = holding.count("actions")
@@ -312,7 +317,7 @@ def _soft_skills(holding: Holding, topics: frozenset[str], kind: Kind, fit: Fit)
         + 0.4 * _most(holding.sentences_with("outcome", 1.0), 2)
         + 0.3 * bool(holding.cue("reason"))
     )
-    level = 1 + 4.9 * _share(value, 3.4 if kind is Kind.STORY else 2.7, STEEP) * (0.6 + 0.4 * fit.value)
+    level = 1 + 4.9 * _share(value, 3.4 if kind is Kind.STORY else 2.7, STEEP)
     blame = sum(bool(part.cues.get("blame")) for part in holding.parts)
     best = _best(
         holding,

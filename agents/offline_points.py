@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from agents.offline_reading import Expected, Holding
-from agents.offline_relevance import Fit, Kind
+from agents.offline_relevance import Kind
 from agents.offline_words import FLUFF
 
 
@@ -41,9 +41,8 @@ EVIDENCE: Final[Mapping[str, Worth]] = {
     "example": Worth("examples", 1, 5.6),
     "people": Worth("other people's part", 3, 12.3),
 }
-START: Final = 22.0
+START: Final = 25.6
 """Points before any evidence."""
-ON_THE_QUESTION: Final = 3.6
 FILLER: Final = -20.9
 """For an answer of nothing but self-praise."""
 VAGUE: Final = -1.8
@@ -60,7 +59,7 @@ def counts(holding: Holding, expected: Expected) -> dict[str, int]:
     return found | {name: holding.cue(name) for name in EVIDENCE if name not in found}
 
 
-def merit(holding: Holding, expected: Expected, kind: Kind, fit: Fit) -> tuple[float, str]:
+def merit(holding: Holding, expected: Expected, kind: Kind) -> tuple[float, str]:
     """Points from 0 to 100 for all the evidence together, and the three kinds that made most of them."""
     found = counts(holding, expected)
     made = {
@@ -71,7 +70,7 @@ def merit(holding: Holding, expected: Expected, kind: Kind, fit: Fit) -> tuple[f
     stems = [root for part in holding.kept for root in part.stems]
     filler = sum(root in FLUFF for root in stems) / max(1, len(stems))
     vague = min(1.0, 20 * holding.vague / max(1, holding.words))
-    total = START + sum(made.values()) + ON_THE_QUESTION * fit.value + FILLER * filler + VAGUE * vague
+    total = START + sum(made.values()) + FILLER * filler + VAGUE * vague
     best = sorted(made, key=lambda name: -made[name])[:3]
     why = ", ".join(f"{made[name]:.0f} for {name}" for name in best if made[name] >= 0.5)
     return min(100.0, max(0.0, total)), f"points: {why}" if why else "no evidence found"

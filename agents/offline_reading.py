@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
@@ -42,6 +42,18 @@ from agents.offline_cues import (
 from agents.offline_words import FLUFF, PLAIN, QUESTION_TALK, TOPICS, VAGUE, stem
 from interview.judging_text import FUNCTION_WORDS, Sentence, sentences
 
+_PRONOUNS: Final = {
+    **dict.fromkeys(("he", "she"), "they"),
+    **dict.fromkeys(("him", "her", "his", "hers", "their", "theirs"), "them"),
+    **dict.fromkeys(("himself", "herself"), "themselves"),
+}
+_TICS: Final = re.compile(
+    r",?\s*\b(?:you know|sort of|kind of|i mean|basically|let['’]s say|to be honest|honestly|u[hm]+|er)\b,?"
+    r"|, (?:like|well|so),",
+    re.IGNORECASE,
+)
+"""Between the words of a sentence; they bring nothing and hide nothing."""
+_GENDERED: Final = re.compile(rf"\b(?:{'|'.join(_PRONOUNS)})\b", re.IGNORECASE)
 _WORD: Final = re.compile(r"[^\W_]+(?:['’./+#&-][^\W_]+)*[+#]*")
 _PLACEHOLDER: Final = re.compile(r"\[(?:name|email|link|phone|school|removed)\]")
 _I: Final = frozenset(("i", "i'm", "i've", "i'd", "i'll"))
@@ -98,6 +110,10 @@ class Part:
     cues: dict[str, set[str]] = field(default_factory=dict)
     common: frozenset[str] = frozenset()
     topics: dict[str, set[str]] = field(default_factory=dict)
+    nameless: str = ""
+    """The sentence with "someone" for every name in it: all that the sentence model is shown."""
+    echo: bool = False
+    """Says little but the question back."""
 
     @property
     def is_bare(self) -> bool:
@@ -142,6 +158,11 @@ class Holding:
 
     def sentences_with(self, name: str, hard: float = 0.0) -> int:
         return sum(bool(part.cues.get(name)) and part.hard >= hard for part in self.kept)
+
+
+def neutral(text: str) -> str:
+    """With one set of pronouns for all people, so that nobody's count for more than another's."""
+    return _GENDERED.sub(lambda match: _PRONOUNS[match.group().lower()], text)
 
 
 def words_in(text: str) -> list[str]:
@@ -230,15 +251,24 @@ def _content(text: str) -> set[str]:
 _FIRST_PERSON: Final = re.compile(r"\b(?:i|me|my|we|our)\b", re.IGNORECASE)
 _HARD: Final = 2.5
 """From this much evidence on, a sentence is worth more than the turn of phrase in it."""
+_ECHO: Final = 0.6
+_SURELY_FILLER: Final = 2.0
 _RUN_ON: Final = 26
 """Words; a clause longer than that holds more than one statement."""
 
 
-def read(answer: str, expected: Expected, motivational: bool = False, personal: bool = False) -> Holding:
+def read(
+    answer: str,
+    expected: Expected,
+    motivational: bool = False,
+    personal: bool = False,
+    filler: Callable[[str], float] | None = None,
+) -> Holding:
     """Take an answer apart.
 
     ``motivational``: the question is about the company, so that praise may be content. ``personal``: it asks
-    for something of the speaker's own, so that general truths are none.
+    for something of the speaker's own, so that general truths are none. ``filler`` says how far a sentence,
+    with its names hidden, is filler: from 0 on it is, unless it holds hard evidence.
     """
     seen: dict[str, set[str]] = {
         name: set() for name in ("terms", "topical", "numbers", "entities", "actions")
@@ -251,12 +281,8 @@ def read(answer: str, expected: Expected, motivational: bool = False, personal: 
         if not words_in(sentence.text):
             continue
         part = _part(sentence, expected)
-        if (
-            personal
-            and not motivational
-            and part.is_bare
-            and (HEDGED.search(sentence.text) or HABIT.search(sentence.text))
-        ):
+        text = _TICS.sub(" ", sentence.text)
+        if personal and not motivational and part.is_bare and (HEDGED.search(text) or HABIT.search(text)):
             # What is always or probably done was not seen to be done once.
             part.actions = set()
             part.cues |= {"reason": set(), "contrast": set(), "outcome": set()}
@@ -272,21 +298,25 @@ def read(answer: str, expected: Expected, motivational: bool = False, personal: 
         if part.weight < 0.25:
             part.cues = {}
         # After a sentence about the company one to it is more of the same.
-        praise = bool(PRAISE.search(sentence.text)) or (praise and bool(TO_YOU.search(sentence.text)))
+        praise = bool(PRAISE.search(text)) or (praise and bool(TO_YOU.search(text)))
         # Speech without full stops runs on: a turn of phrase in it does not empty all the rest.
         long = len(words) > _RUN_ON
         praise = praise and not long
-        if praise and not (motivational and _FIRST_PERSON.search(sentence.text)):
+        if praise and not (motivational and _FIRST_PERSON.search(text)):
             part.empty = True
-        if PLATITUDE.search(sentence.text) and not long and part.hard < _HARD:
+        if PLATITUDE.search(text) and not long and part.hard < _HARD:
             part.empty = True
-        idle = ABOUT_TALK.search(sentence.text) or (not motivational and SELF_PRAISE.search(sentence.text))
+        idle = ABOUT_TALK.search(text) or (not motivational and SELF_PRAISE.search(text))
         if idle and not long and part.hard < _HARD:
             part.empty = True
         fluff = sum(root in FLUFF for root in part.stems)
         if fluff >= 2 and fluff >= 0.4 * len(part.stems) and not part.sure:
             part.empty = True
-        if personal and not part.sure and not SOMEBODY.search(sentence.text):
+        if filler and not part.sure:
+            found = filler(part.nameless)
+            if found > _SURELY_FILLER or (found > 0 and part.hard < _HARD and not long):
+                part.empty = True
+        if personal and not part.sure and not SOMEBODY.search(text):
             part.empty = True
         if twin or part.empty or light:
             continue
@@ -304,7 +334,7 @@ def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
 
 def _part(sentence: Sentence, expected: Expected) -> Part:
     text = sentence.text
-    plain = ALL_OF_IT.sub(" ", _PLACEHOLDER.sub(" ", text))
+    plain = _TICS.sub(" ", ALL_OF_IT.sub(" ", _PLACEHOLDER.sub(" ", text)))
     found = list(_WORD.finditer(plain))
     part = Part(sentence, frozenset(_content(plain)))
     names = _names(found, plain)
@@ -335,13 +365,15 @@ def _part(sentence: Sentence, expected: Expected) -> Part:
             part.terms.add(root)
     part.topics = topics_of(plain)
     part.common = _common(found, names, part.topics, expected)
+    part.nameless = _nameless(plain, found, names, part.topics, expected)
     for topic, roots in part.topics.items():
         if topic in expected.topics:
             part.topical |= roots
     part.topical |= part.stems & expected.own
+    part.echo = len(part.stems) > 1 and len(part.stems & expected.echo) >= _ECHO * len(part.stems)
     part.actions = _actions(plain)
     part.cues = {
-        name: {match.group().lower() for match in pattern.finditer(plain)}
+        name: {match.group().lower() for match in pattern.finditer(neutral(plain))}
         for name, pattern in (
             ("outcome", OUTCOME), ("reason", REASON), ("contrast", CONTRAST), ("sequence", SEQUENCE),
             ("situation", SITUATION), ("task", TASK), ("owning", OWNING), ("learnt", LEARNT),
@@ -363,6 +395,32 @@ def _common(
         m.group() for i, m in enumerate(found) if i not in names or (i == 0 and stem(m.group()) in known)
     )
     return frozenset(_content(" ".join(spoken)))
+
+
+def _nameless(
+    text: str,
+    found: Sequence[re.Match[str]],
+    names: Mapping[int, str],
+    topics: Mapping[str, set[str]],
+    expected: Expected,
+) -> str:
+    """With one "someone" for every run of names, so that no name means more than another. TCP is no name."""
+    known = expected.own.union(*topics.values())
+    pieces: list[str] = []
+    end = 0
+    hidden = False
+    for index, match in enumerate(found):
+        word = match.group()
+        plain = (
+            index not in names or (index == 0 and stem(word) in known) or (word.isupper() and len(word) > 1)
+        )
+        if plain:
+            pieces.append(text[end : match.end()])
+        elif not hidden:
+            pieces.append(text[end : match.start()] + "someone")
+        hidden = not plain
+        end = match.end()
+    return neutral("".join(pieces) + text[end:]).strip()
 
 
 def _names(found: Sequence[re.Match[str]], text: str) -> dict[int, str]:

@@ -1,22 +1,28 @@
 """Is an answer about its question? Signs for and against, each worth points; no single sign decides.
 
-Signs for: words of the question and of its topics, and the form that was asked for (a story told, a plan
-made, an explanation given). Signs against: much of another topic, private life and school subjects, and a
-form that answers another kind of question. The table `SIGNS` was fitted once, by logistic regression on the
-development set's answers, each set beside its own question and beside others; see docs/calibration.md.
+Signs for: nearness in meaning (`agents.offline_closeness`), words of the question and of its topics, and
+the form that was asked for (a story told, a plan made, an explanation given). Signs against: much of another
+topic, private life and school subjects, and a form that answers another kind of question. The points in
+``data/relevance.json`` were fitted by ``bench/relevance.py`` on the development set's answers, each beside
+its own question and beside others; see docs/calibration.md.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cache
+from importlib.resources import files
 from math import fsum
 from typing import Final
 
-from agents.offline_reading import Expected, Holding, Part
+import msgspec
+
+from agents.offline_closeness import closeness
+from agents.offline_reading import Expected, Holding, Part, neutral
 from agents.offline_words import PLAIN, PRIVATE
 from interview.judging_text import word_count
 
@@ -32,14 +38,18 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How far an answer is about its question: 0 not at all, 1 fully. ``hits``: the words that say so.
+    """Whether an answer is about its question, and what says so.
 
-    ``points``: the sum of the signs; below `OFF_TOPIC` the answer is about something else.
+    ``about``: False when the signs say plainly that it is about something else; ``value``: then how far it
+    may still be about it, from 1 at the limit to 0. ``hits``: words of the question's subject.
+    ``why``: how near it is in meaning; ``nearest``: the sentence nearest to the question, word for word.
     """
 
     value: float
     hits: int
-    points: float = 0.0
+    about: bool = True
+    why: str = ""
+    nearest: str = ""
 
 
 _VAGUE_TOPICS: Final = frozenset(
@@ -88,9 +98,10 @@ _HABIT: Final = re.compile(
 
 
 def signs(question: str, holding: Holding, expected: Expected, kind: Kind) -> dict[str, float]:
-    """Each sign between 0 and 1, by its name in `SIGNS`."""
+    """Each sign of words and form between 0 and 1, by its name in `Weights.signs`."""
     told_parts = tuple(part for part in holding.parts if not part.empty) or holding.parts
-    answer = " ".join(part.sentence.text for part in told_parts)
+    told_parts = tuple(part for part in told_parts if not part.echo) or told_parts
+    answer = neutral(" ".join(part.sentence.text for part in told_parts))
     stems = {root for part in told_parts for root in part.common}
     own = stems & expected.own
     rare = {root for root in own if root not in PLAIN}
@@ -286,61 +297,43 @@ TECHNICAL: Final = frozenset(
     "programming algorithms code_quality machine_learning statistics data_engineering analytics finance "
     "engineering laboratory estimation accuracy problem_solving operations marketing".split()
 )
-SIGNS: Final[Mapping[str, float]] = {
-    "question's own words": 3.3,
-    "question's plain words": 2.1,
-    "words of its topics": 3.5,
-    "more of another topic": -5.3,
-    "private life": -1.9,
-    "turns of its intent": 2.7,
-    "intent known": -0.5,
-    "people, where asked about": -0.1,
-    "told of work, where a story is asked": 2.1,
-    "told, where a story is asked": 5.9,
-    "told, where knowledge is asked": -1.0,
-    "told, where a plan is asked": -1.5,
-    "planned, where a plan is asked": 3.0,
-    "impersonal, where a story is asked": -1.2,
-    "personal, where knowledge is asked": -1.3,
-    "personal, where reasons are asked": 2.7,
-    "a story is asked": -3.2,
-    "knowledge is asked": 1.8,
-    "reasons are asked": -0.4,
-    "little said": 2.0,
-}
-"""Points of a sign that is fully there; a sign is a number from 0 to 1."""
-START: Final = -2.0
-"""Points before any sign: an answer has to show that it is about its question."""
-OFF_TOPIC: Final = -2.3
-"""Fewer points than that, and the answer is about something else."""
 
 
-ALL_PRIVATE: Final = 1.0
-"""Less for four or more words of private life and none of the question's own."""
+class Weights(msgspec.Struct, frozen=True):
+    """Points of a sign that is fully there, by its name, and those before any sign.
+
+    Fewer points than ``off_topic``, and the answer is about something else.
+    """
+
+    start: float
+    off_topic: float
+    signs: dict[str, float]
 
 
-def _goes_without_saying(found: Mapping[str, float], kind: Kind, would: bool) -> bool:
-    """A story of the speaker's own work, or a plan that names the subject, may leave the rest unsaid."""
-    if kind is Kind.KNOWLEDGE:
-        return would and (found["words of its topics"] >= 0.25 or found["question's own words"] > 0)
-    return (
-        found["told, where a story is asked"] >= 0.45
-        and found["told of work, where a story is asked"] >= 0.25
-    )
+@cache
+def weights() -> Weights:
+    """As ``bench/relevance.py`` fitted them."""
+    return msgspec.json.decode((files("agents") / "data" / "relevance.json").read_bytes(), type=Weights)
+
+
+OWN_STORY: Final = 0.7
+"""More for a story where a story is asked for: it may leave the rest unsaid."""
+PRIVATE_FROM: Final = -0.2
+"""Of `Closeness.elsewhere`; the good answers of the calibration sets stay below -0.5."""
+NEAR: Final = 0.45
+"""A sentence as near as that may well be about its question: some questions are about cooking or gardens."""
+ELSEWHERE: Final = 2.0
+"""That many points below the limit, and nothing in an answer counts for its question."""
 
 
 def relevance(question: str, holding: Holding, expected: Expected, kind: Kind) -> Fit:
     """By the points of all signs together. A question without words of its own cannot be missed."""
     if not expected.own and not expected.topics:
         return Fit(1.0, 0)
-    found = signs(question, holding, expected, kind)
-    points = START + fsum(SIGNS[name] * value for name, value in found.items())
-    if not expected.topics and found["more of another topic"] < 0.6 and found["private life"] < 0.57:
-        points = max(points, OFF_TOPIC)  # a subject that is not known here cannot be missed
-    points -= ALL_PRIVATE * (found["private life"] >= 0.57 and not found["question's own words"])
-    would = sum(bool(_WOULD.search(part.sentence.text)) for part in holding.parts) >= 2
-    if _goes_without_saying(found, kind, would):
-        points = max(points, OFF_TOPIC)
+    close = closeness(question, holding)
+    found = signs(question, holding, expected, kind) | close.signs()
+    table = weights()
+    points = table.start + fsum(table.signs[name] * value for name, value in found.items())
     stems = {root for part in holding.parts for root in part.stems}
     topical = {
         root
@@ -349,4 +342,15 @@ def relevance(question: str, holding: Holding, expected: Expected, kind: Kind) -
         if topic in expected.topics
         for root in roots
     }
-    return Fit(min(1.0, max(0.0, (points + 2.0) / 5.0)), len(topical | (stems & expected.own)), points)
+    margin = points - table.off_topic
+    if found["told, where a story is asked"] >= 0.45:
+        margin += OWN_STORY
+    if close.elsewhere > PRIVATE_FROM and close.nearest_piece < NEAR:
+        margin = min(margin, PRIVATE_FROM - close.elsewhere - 0.5)
+    return Fit(
+        min(1.0, max(0.0, 1 + margin / ELSEWHERE)),
+        len(topical | (stems & expected.own)),
+        margin >= 0,
+        f"nearest sentence to the question {close.nearest_piece:.2f}, all of them {close.mean:.2f} (of 1)",
+        close.nearest,
+    )

@@ -22,7 +22,7 @@ JUDGED: Final = tuple(dimension for dimension in Dimension if dimension is not D
 """What a judge reads from the words; timing is measured."""
 SPEAKING_RATE: Final = 140 / 60
 """Words per second, to estimate the time of an answer whose sound was not measured."""
-CAPS: Final[Mapping[str, int]] = {"no_evidence": 5, "gibberish": 5, "off_topic": 15, "addresses_judge": 20}
+CAPS: Final[Mapping[str, int]] = {"no_evidence": 5, "gibberish": 5, "off_topic": 22, "addresses_judge": 20}
 """The most an answer can get that carries the flag."""
 SHORT_CAPS: Final = ((5, 10), (9, 25))
 """(fewer words than, the most they can get)."""

@@ -170,9 +170,20 @@ def is_gibberish(text: str) -> bool:
     # Hardly a pronoun or an auxiliary, and an article that nothing can follow: words in a heap.
     core = sum(word in _CORE for word in words) / len(words)
     broken = sum(one in ("a", "an", "the") and two in _NEVER_AFTER for one, two in pairwise(words))
-    return len(words) >= 10 and broken > 0 and core < 0.05 * (1 + broken)
+    if len(words) >= 10 and broken > 0 and core < 0.05 * (1 + broken):
+        return True
+    # Articles and prepositions with nothing behind them: little words in a heap.
+    loose = sum(
+        (one in ("a", "an", "the") and two in _LOOSE) or (one in _BEFORE and two in _LOOSE - _ARTICLES)
+        for one, two in pairwise(words)
+    )
+    return len(words) >= 12 and loose / len(words) >= 0.08
 
 
+_ARTICLES: Final = frozenset("a an the".split())
+_BEFORE: Final = frozenset("of in on at with from by for to".split())
+_LOOSE: Final = _ARTICLES | _BEFORE | frozenset("and or but if because than".split())
+"""Words that stand after no article, and after no preposition but for an article."""
 _KEYS: Final = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 
 

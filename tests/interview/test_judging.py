@@ -132,7 +132,7 @@ def test_off_topic_needs_a_majority_and_caps(votes: tuple[bool, ...], capped: bo
     assert ((found.overall or 0) <= CAPS["off_topic"]) is capped
     if capped:
         assert found.verdicts[0].value == found.verdicts[1].value == CAPS["off_topic"]
-        assert found.reason.startswith("at most 15: ")
+        assert found.reason.startswith("at most 22: ")
 
 
 @pytest.mark.parametrize(
