@@ -109,7 +109,7 @@ def judge(facts: Mapping[str, Any]) -> str:
     answer = str(facts["answer"])
     order: Sequence[str] = facts["dimensions"]
     if str(facts.get("language", "en")).split("-")[0].lower() not in ("en", ""):
-        return _reading([(name, Judged(None, (), "the offline judge reads English only")) for name in order])
+        return _reading([(name, Judged(None, (), "The offline judge reads English only.")) for name in order])
     kind = kind_of(question, str(facts.get("kind", "")))
     expected = narrowed(expected_of(question, facts["competencies"], facts["looks_for"]), kind)
     holding = read(answer, expected, kind is Kind.REASONS, kind in (Kind.STORY, Kind.REASONS), filler)
@@ -118,12 +118,12 @@ def judge(facts: Mapping[str, Any]) -> str:
     # With little in it an answer is weak, whatever it is about.
     on_topic = fit.about or holding.words < _SHORTEST or points < _LITTLE
     rules: dict[str, Callable[[], Judged]] = {
-        "content": lambda: _content(holding, expected, kind, fit),
+        "content": lambda: _content(holding, expected, kind, fit, why),
         "depth": lambda: _depth(holding, kind),
         "soft_skills": lambda: _soft_skills(holding, frozenset(expected.topics), kind),
         "language": lambda: _language(holding, kind),
     }
-    judged = [(name, _with_merit(rules[name](), points, fit, why)) for name in order]
+    judged = [(name, _with_merit(rules[name](), points, fit)) for name in order]
     if not on_topic:
         judged = [(name, _elsewhere(one, fit) if name == "content" else one) for name, one in judged]
     return _reading(judged, on_topic, _readable(answer))
@@ -133,17 +133,32 @@ MERIT: Final = 0.65
 """Share of the points for all evidence in the level of each dimension; the rest is the dimension's own."""
 
 
-def _with_merit(one: Judged, points: float, fit: Fit, why: str) -> Judged:
+def _with_merit(one: Judged, points: float, fit: Fit) -> Judged:
     if one.level is None:
         return one
     level = MERIT * _level_at(points) + (1 - MERIT) * min(5.0, max(1.0, one.level))
     level = 1 + (level - 1) * fit.value
-    return Judged(level, one.quotes, f"{one.why}; {why}")
+    return Judged(level, one.quotes, one.why)
 
 
 def _elsewhere(one: Judged, fit: Fit) -> Judged:
     """With what shows that the answer is about something else: the sentence that comes nearest."""
-    return Judged(one.level, (fit.nearest, *one.quotes), f"about something else: {fit.why}; {one.why}")
+    return Judged(one.level, (fit.nearest, *one.quotes), f"About something else: {fit.why}. {one.why}")
+
+
+def told(*counted: tuple[int, str] | tuple[int, str, str]) -> str:
+    """What was counted and what was not there: "2 reasons, but no step". Each: number, one, many."""
+    there = [
+        f"{number} {one if number == 1 else many[0] if many else one + 's'}"
+        for number, one, *many in counted
+        if number
+    ]
+    missing = [f"no {one}" for number, one, *_ in counted if not number]
+    return ", but ".join(filter(None, (_listed(there, "and"), _listed(missing, "and"))))
+
+
+def _listed(parts: Sequence[str], last: str) -> str:
+    return f" {last} ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
 
 
 def _level_at(points: float) -> float:
@@ -202,7 +217,7 @@ def _most(value: float, most: float) -> float:
     return min(value, most)
 
 
-def _content(holding: Holding, expected: Expected, kind: Kind, fit: Fit) -> Judged:
+def _content(holding: Holding, expected: Expected, kind: Kind, fit: Fit, most: str) -> Judged:
     actions, numbers = holding.count("actions"), holding.count("numbers")
     entities, terms = holding.count("entities"), holding.count("terms")
     # Saying the words of the question back is no evidence.
@@ -242,10 +257,12 @@ def _content(holding: Holding, expected: Expected, kind: Kind, fit: Fit) -> Judg
     if covered is not None:
         share = 0.8 * share + 0.2 * covered * (0.3 + share)
     best = _best(holding, lambda part: part.hard + 0.4 * len(part.topical) + bool(part.cues.get("outcome")))
-    why = (
-        f"{fit.hits} words of the question's subject; {actions} concrete actions, "
-        f"{numbers + entities} figures and names, {outcomes} outcomes"
+    found = told(
+        (actions, "concrete action"),
+        (numbers + entities, "figure or name", "figures and names"),
+        (outcomes, "outcome"),
     )
+    why = f"Holds {found}; {told((fit.hits, 'word'))} of the question's subject. {most}"
     touch = 0.5 * fit.about if holding.words >= _SHORTEST else 0.0
     return Judged(1 + max(touch, 4.6 * share), best, why)
 
@@ -295,7 +312,15 @@ def _depth(holding: Holding, kind: Kind) -> Judged:
     best = _best(
         holding, lambda part: 2 * _has(part, "reason") + 2 * _has(part, "contrast") + part.weight / 3
     )
-    why = f"{reasons} reasons, {contrasts} alternatives or conditions, {steps} steps of the speaker"
+    why = (
+        "Gives "
+        + told(
+            (reasons, "reason"),
+            (contrasts, "alternative or condition", "alternatives or conditions"),
+            (steps, "own step"),
+        )
+        + "."
+    )
     return Judged(
         1 + 4.9 * _share(depth, 4.2 if kind in (Kind.STORY, Kind.KNOWLEDGE) else 3.6, STEEP),
         best,
@@ -305,7 +330,7 @@ def _depth(holding: Holding, kind: Kind) -> Judged:
 
 def _soft_skills(holding: Holding, topics: frozenset[str], kind: Kind) -> Judged:
     if kind is Kind.KNOWLEDGE or (kind is Kind.PLAN and topics and topics <= TECHNICAL):
-        return Judged(None, (), "the question asks for knowledge, not for working with others")
+        return Judged(None, (), "The question asks for knowledge, not for working with others.")
     own = holding.count("actions")
     people = holding.cue("people")
     owning, learnt = holding.cue("owning"), bool(holding.cue("learnt"))
@@ -323,8 +348,10 @@ def _soft_skills(holding: Holding, topics: frozenset[str], kind: Kind) -> Judged
         holding,
         lambda part: len(part.cues.get("people", ())) + 2 * _has(part, "owning") + 2 * _has(part, "learnt"),
     )
-    why = f"{own} own actions, {people} signs of other people's views, {owning} of owning a mistake"
-    return Judged(level - 0.8 * _most(blame, 2), best, why + (f", {blame} of blaming" if blame else ""))
+    why = "Shows " + told((own, "own action"), (people, "mention of others", "mentions of others"))
+    why += f"; owns {told((owning, 'mistake'))}" if owning else ""
+    why += f"; puts the blame on others {told((blame, 'time'))}." if blame else "."
+    return Judged(level - 0.8 * _most(blame, 2), best, why)
 
 
 def _language(holding: Holding, kind: Kind) -> Judged:
@@ -332,7 +359,7 @@ def _language(holding: Holding, kind: Kind) -> Judged:
     parts = holding.kept
     if not parts:
         return Judged(
-            1.8, _best(holding, lambda part: float(len(part.stems))), "no sentence carries a statement"
+            1.8, _best(holding, lambda part: float(len(part.stems))), "No sentence carries a statement."
         )
     lengths = [len(words_in(part.sentence.text)) for part in parts]
     fitting = sum(6 <= length <= 32 for length in lengths) / len(lengths)
@@ -350,7 +377,8 @@ def _language(holding: Holding, kind: Kind) -> Judged:
         holding,
         lambda part: sum(_has(part, name) for name in ("reason", "contrast", "sequence")) + part.weight / 4,
     )
-    why = f"{len(parts)} clear statements, {links:.0f} linking words, {vague} vague words"
+    why = told((len(parts), "clear statement"), (int(links), "linking word")).capitalize()
+    why += f"; {told((vague, 'vague word'))}." if vague else "."
     return Judged(level, best, why)
 
 

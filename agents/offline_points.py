@@ -72,5 +72,7 @@ def merit(holding: Holding, expected: Expected, kind: Kind) -> tuple[float, str]
     vague = min(1.0, 20 * holding.vague / max(1, holding.words))
     total = START + sum(made.values()) + FILLER * filler + VAGUE * vague
     best = sorted(made, key=lambda name: -made[name])[:3]
-    why = ", ".join(f"{made[name]:.0f} for {name}" for name in best if made[name] >= 0.5)
-    return min(100.0, max(0.0, total)), f"points: {why}" if why else "no evidence found"
+    why = ", ".join(f"{name} ({made[name]:.0f})" for name in best if made[name] >= 0.5)
+    return min(
+        100.0, max(0.0, total)
+    ), f"Over all, most points come from {why}." if why else "No evidence was found."

@@ -351,6 +351,7 @@ def relevance(question: str, holding: Holding, expected: Expected, kind: Kind) -
         min(1.0, max(0.0, 1 + margin / ELSEWHERE)),
         len(topical | (stems & expected.own)),
         margin >= 0,
-        f"nearest sentence to the question {close.nearest_piece:.2f}, all of them {close.mean:.2f} (of 1)",
+        f"in meaning, its sentence nearest to the question comes to {max(close.nearest_piece, 0):.2f} of 1, "
+        f"all of them together to {max(close.mean, 0):.2f}",
         close.nearest,
     )

@@ -135,7 +135,7 @@ def test_an_answer_taken_for_another_subject_says_why(name: str) -> None:
         if "off_topic" not in found.flags:
             continue
         content = found.verdicts[0]
-        assert content.rationale.startswith("about something else: nearest sentence to the question")
+        assert content.rationale.startswith("About something else: in meaning, ")
         assert content.quotes, row["id"]
         assert (found.overall or 0) <= CAPS["off_topic"]
 
