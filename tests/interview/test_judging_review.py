@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from interview.evaluation import AnswerCase, Evaluation, Quote, Verdict
-from interview.judging import not_assessed
+from interview.judging import CAPS, not_assessed
 from interview.judging_review import Override, agree, in_force
 from interview.model import Block, Question, QuestionType
 from interview.rubric import Confidence, Dimension, parse_rubrics
@@ -49,10 +49,11 @@ def test_the_newest_value_of_a_dimension_counts() -> None:
 
 def test_a_cap_stays_unless_a_person_has_valued_the_content() -> None:
     off = judged(40, "off_topic")
-    off = replace(off, overall=15, reason="at most 15: the answer is about something else than the question")
+    most = CAPS["off_topic"]
+    why = f"at most {most}: the answer is about something else than the question"
+    off = replace(off, overall=most, reason=why)
     spoken = in_force(off, (Override(Dimension.LANGUAGE, 100, "Well said."),), CASE, RUBRICS)
-    assert spoken.overall == 15
-    assert spoken.reason.startswith("at most 15")
+    assert (spoken.overall, spoken.reason) == (most, why)
     heard = in_force(off, (Override(Dimension.CONTENT, 100, "It is on topic."),), CASE, RUBRICS)
     assert heard.overall is not None
     assert heard.overall > 40
