@@ -40,9 +40,7 @@ _NAME_RUN: Final = re.compile(
 _SEAM: Final = re.compile(
     r",?\s+(?=(?:and then|and so|so then|so (?:i|we|the|it|yeah|for)|but|then (?:i|we)|because|cause|which"
     r"|and (?:i|we|he|she|they|you|it|the|my|your|that(?:['’]s)?|this|if|when|after|now|yeah|um|uh)"
-    r"|(?-i:(?:Your|This|That|That's|As|At|In|There|Where|Research|Communication|Thank|Knowledge|It|My|I|We"
-    r"|So|Well"
-    r"|To|Teamwork) )"
+    r"|(?-i:(?:Your|This|That|That's|As|At|In|There|Where|Thank|It|My|I|We|So|Well|To) )"
     r"|if (?:i|we|you|it|the|they|he|she)|when (?:i|we|you|it|the|they|he|she)|um|uh|yeah)\b)",
     re.IGNORECASE,
 )
