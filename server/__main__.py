@@ -206,7 +206,7 @@ def _worker(_: argparse.Namespace) -> int:
 
 
 async def _working(settings: Settings, dsn: str) -> int:
-    from server.app import open_worker
+    from server.worker_app import open_worker
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -7,18 +7,15 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Final
 
 import aiohttp
 import structlog
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from yarl import URL
 
 from agents.analyst import AnalystAgent
 from agents.coach import CoachAgent
@@ -29,14 +26,15 @@ from agents.llm_offline import OfflineLLM
 from agents.prompts import preload_prompts
 from agents.question_writer import QuestionWriter
 from interview.bank import QuestionBank, parse_bank
-from interview.rubric import parse_rubrics
-from server.aftermath import Aftermath
+from interview.rubric import Dimension, Rubric, parse_rubrics
 from server.analytics import AnalyticsService
 from server.api_reference import OPERATIONS
 from server.audio_links import AudioLinks
 from server.auth import auth_middleware
 from server.callbook import GUEST, CallBook, Found
+from server.clients import build_leases, build_rates, build_retell, utc_now
 from server.findings import EvaluateService, FeedbackService
+from server.health import health_routes
 from server.interviewers import AgentInterviewerService, OwnLine
 from server.interviews import MockInterviewService, ResponseService
 from server.limits import RateLimit
@@ -55,21 +53,19 @@ from server.rest_audio import AudioRest
 from server.rest_calls import CallRest
 from server.rest_scorecard import ScorecardRest
 from server.retell_api import RetellApi
-from server.retell_recording import RetellRecordings
 from server.retell_ws import RetellEndpoint
 from server.settings import Settings, public_url
 from server.tokens import READ, READ_S, CallTokens
 from server.voice import Engine, is_recorded, open_voice
 from server.webhook import RetellWebhook
-from server.worker import build_aftermath, build_reviews, working
+from server.worker import build_reviews
 from server.worker_process import worker_process
 from storage.calls import PostgresCalls
 from storage.embedded import EmbeddedPostgres
-from storage.jobs import RECORDING, PostgresJobs, preload_queue
-from storage.leases import MemoryLeases
+from storage.jobs import PostgresJobs, preload_queue
 from storage.migrate import migrate
-from storage.objects import ObjectStore, open_objects
-from storage.ports import Leases, Rates, StoredSession
+from storage.objects import open_objects
+from storage.ports import Leases, StoredSession
 from storage.postgres import PostgresRepository
 from storage.question_files import read_bank_files, read_rubric_file
 from storage.rates import MemoryRates
@@ -126,265 +122,240 @@ async def open_viva(
         StorageError: the database cannot be reached, or the data directory is in use.
     """
     async with AsyncExitStack() as stack:
-        if settings.database_url is not None:
-            dsn = settings.database_url
-        else:
-            dsn = await stack.enter_async_context(EmbeddedPostgres(settings.data_dir))
-            await migrate(dsn)
-        bank = await asyncio.to_thread(_read_bank)
-        await asyncio.to_thread(preload_prompts)
-        await asyncio.to_thread(preload_queue)
-        pool = await open_pool(dsn)
-        stack.push_async_callback(pool.close)
-        repo, calls = PostgresRepository(pool), PostgresCalls(pool)
-        await seed_interviewers(repo)
-        session = await stack.enter_async_context(aiohttp.ClientSession())
-        leases = await _leases(settings)
-        stack.push_async_callback(leases.aclose)
-        rates = await _rates(settings)
-        stack.push_async_callback(rates.aclose)
-        limit = RateLimit(ANALYSES, 60.0, rates, MemoryRates(time.monotonic))
+        ground = await _open_ground(settings, stack)
         registry = CallRegistry()
         metrics = Metrics(lambda: len(registry))
-
-        def on_fallback(adapter: str, why: str) -> None:
-            metrics.llm_trouble.labels("fallback").inc()
-            log.warning("another model is asked instead", adapter=adapter, why=why)
-
-        def on_trouble(trouble: LlmError) -> None:
-            metrics.llm_trouble.labels(type(trouble).__name__).inc()
-            log.warning("model request failed", adapter=trouble.adapter, why=trouble.why)
-
         if llm is None:
-            llm = build_llm(settings, session, time.monotonic, on_fallback)
-            stack.push_async_callback(llm.aclose)
-        retell = _retell(settings)
-        if retell is not None:
-            stack.push_async_callback(retell.aclose)
-        secret = settings.secret or secrets.token_urlsafe(32)
-        readers, links = CallTokens(secret, time.time, READ), AudioLinks(secret, time.time)
-        pages = await asyncio.to_thread(read_pages)
+            llm = _open_llm(settings, ground.session, metrics, stack)
+        retell = _open_retell(settings, stack)
+        keys, pages = _keys(settings), await asyncio.to_thread(read_pages)
         app = web.Application(
             client_max_size=MAX_BODY,
-            middlewares=[problems, lost_middleware(pages), auth_middleware(settings, time.time, readers)],
+            middlewares=[problems, lost_middleware(pages), auth_middleware(settings, time.time, keys.read)],
         )
-        viva = Viva(settings, app, registry, pool, llm)
-        writer = None if isinstance(llm, OfflineLLM) else QuestionWriter(llm)
-        interviews = MockInterviewService(repo, bank, writer, _now, viva.public_url)
-        responses = ResponseService(repo, _now)
-        objects = await asyncio.to_thread(open_objects, settings.object_store, settings.s3_endpoint)
-        if voice is None:
-            fixed = (question.text for question in bank)
-            engines = await stack.enter_async_context(open_voice(settings, session, objects, fixed))
-            voice, viva.engines, recordings = engines.voice, engines.names, engines.recordings
-        else:
-            recordings = Recordings(settings.data_dir / "recordings", objects)
+        viva = Viva(settings, app, registry, ground.pool, llm)
+        sound = await _open_sound(viva, ground, voice, stack)
         lag = LoopLag(settings.max_lag_s, metrics.lag)
         await stack.enter_async_context(watching(lag))
-        tokens = CallTokens(secret, time.time)
-        own_line = OwnLine(tokens, viva.public_url, lag.refusal)
-
-        def scorecard_url(stored: StoredSession, call_id: str) -> str:
-            # What follows the # stays in the browser: no log and no referrer sees it.
-            return f"{interviews.scorecard_link(stored, call_id)}#access={readers.issue(call_id, READ_S)[0]}"
-
-        agents = AgentInterviewerService(
-            repo, interviews, responses, retell, settings.retell_agent_id, own_line, scorecard_url
-        )
-        book = CallBook(
-            calls=calls,
-            interviews=interviews,
-            responses=responses,
-            interviewer=InterviewerAgent(llm, patience or Patience(), on_trouble),
-            registry=registry,
-            metrics=metrics,
-            clock=_now,
-            unknown_calls=settings.retell_unknown_calls,
-            leases=leases,
-            owner=f"{socket.gethostname()}:{os.getpid()}",
-            cue=CoachAgent(llm).cue,
-            shows_scores="realtime_scoring" in settings.flags,
-            host=LOCAL_CANDIDATE if settings.auth == "local" else GUEST,
-        )
+        services = _build_services(viva, ground, retell, keys, lag)
+        book = _build_book(viva, ground, services, metrics, patience or Patience())
         if book.shows_scores:
             await stack.enter_async_context(
-                following(dsn, lambda news: book.scored(news.call_id, news.question_id, news.overall))
+                following(ground.dsn, lambda news: book.scored(news.call_id, news.question_id, news.overall))
             )
-        endpoint = RetellEndpoint(registry, book.find_retell, settings.retell_ws_secret)
-        results, runs = PostgresResults(pool), PostgresRuns(pool)
-        rest = Rest(interviews, agents, EvaluateService(results), FeedbackService(results))
-        after = CallRest(
-            runs,
-            PostgresJobs(pool),
-            repo,
-            AnalyticsService(AnalystAgent(llm), repo, results),
-            _now,
-            limit,
-        )
-        webhook = RetellWebhook(settings.retell_api_key, runs, repo, _now)
-        sound = AudioRest(interviews, responses, recordings, links)
-        judge = EvaluatorAgent(llm, parse_rubrics(await asyncio.to_thread(read_rubric_file)))
-        cards = ScorecardRest(
-            interviews,
-            build_reviews(pool, llm, judge, CoachAgent(llm), _now),
-            limit,
-            links,
-        )
-        for part in (rest, after, webhook, sound, cards):
+        app.router.add_routes(_retell_routes(viva, book))
+        app.router.add_get("/v1/realtime", _own_line(viva, book, services, keys, sound, lag).handle)
+        for part in _rest_parts(viva, ground, services, keys, sound):
             app.router.add_routes(part.routes())
-        app.router.add_get("/llm-websocket/{secret}/{call_id}", endpoint.handle)
-        app.router.add_get("/llm-websocket/{secret}/{call_id}/", endpoint.handle)
-        app.router.add_get("/llm-websocket/{call_id}", endpoint.handle)
-        app.router.add_get("/llm-websocket/{call_id}/", endpoint.handle)
-        realtime = RealtimeEndpoint(
-            registry,
-            book.find_realtime,
-            tokens,
-            voice,
-            scorecard_url=lambda found: scorecard_url(found.stored, found.response.call_id),
-            recording=is_recorded,
-            engines=viva.named_engines,
-            refuse=lag.refusal,
-        )
-        app.router.add_get("/v1/realtime", realtime.handle)
-        app.router.add_routes(page_routes(pages, interviews))
+        app.router.add_routes(page_routes(pages, services.interviews))
         app.router.add_routes(openapi_routes(OPERATIONS, await asyncio.to_thread(version, "viva")))
-        _health(viva, metrics)
+        app.router.add_routes(health_routes(ground.pool, llm, registry, metrics, viva.every_engine))
         if settings.database_url is None:
             # Nobody else knows of this database, so its worker is ours.
-            await stack.enter_async_context(worker_process(settings, dsn))
+            await stack.enter_async_context(worker_process(settings, ground.dsn))
         yield viva
 
 
-@asynccontextmanager
-async def open_worker(settings: Settings, dsn: str) -> AsyncIterator[None]:
-    """A worker with clients of its own, on the database ``dsn``.
-
-    Raises:
-        StorageError: the database cannot be reached.
-    """
-    async with AsyncExitStack() as stack:
-        await asyncio.to_thread(preload_prompts)
-        session = await stack.enter_async_context(aiohttp.ClientSession())
-        llm = build_llm(
-            settings,
-            session,
-            time.monotonic,
-            lambda adapter, why: log.warning("another model is asked instead", adapter=adapter, why=why),
-        )
-        stack.push_async_callback(llm.aclose)
-        retell = _retell(settings)
-        if retell is not None:
-            stack.push_async_callback(retell.aclose)
-        objects = await asyncio.to_thread(open_objects, settings.object_store, settings.s3_endpoint)
-        await stack.enter_async_context(working(dsn, await _aftermath(settings, llm, retell, objects)))
-        yield
+# What the steps above hand on.
 
 
-async def _aftermath(
-    settings: Settings, llm: LLM, retell: RetellApi | None, objects: ObjectStore
-) -> Callable[[Pool], Aftermath]:
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What everything else stands on: files that were read, the database, what replicas share."""
+
+    dsn: str
+    bank: QuestionBank
+    rubrics: Mapping[Dimension, Rubric]
+    pool: Pool
+    repo: PostgresRepository
+    session: aiohttp.ClientSession
+    leases: Leases
+    limit: RateLimit
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """What is signed: tokens that join a call, tokens that read its scorecard, links that play its sound."""
+
+    join: CallTokens
+    read: CallTokens
+    sound: AudioLinks
+
+
+@dataclass(frozen=True, slots=True)
+class _Sound:
+    """What makes the ears and the mouth of a call on our own line, and where its sound is kept."""
+
+    voice: Callable[[Found], Awaitable[Voice]]
+    recordings: Recordings
+
+
+@dataclass(frozen=True, slots=True)
+class _Services:
+    """What the lines and the REST side share. ``scorecard_url``: the link that a guest is given."""
+
+    interviews: MockInterviewService
+    responses: ResponseService
+    agents: AgentInterviewerService
+    scorecard_url: Callable[[StoredSession, str], str]
+
+
+# Steps that open something. Each leaves on ``stack`` how it is closed.
+
+
+async def _open_ground(settings: Settings, stack: AsyncExitStack) -> _Ground:
+    dsn = settings.database_url
+    if dsn is None:
+        dsn = await stack.enter_async_context(EmbeddedPostgres(settings.data_dir))
+        await migrate(dsn)
+    bank = parse_bank(*await asyncio.to_thread(read_bank_files))
     rubrics = parse_rubrics(await asyncio.to_thread(read_rubric_file))
-    evaluator, coach = EvaluatorAgent(llm, rubrics), CoachAgent(llm)
-
-    def build(pool: Pool) -> Aftermath:
-        reviews = build_reviews(pool, llm, evaluator, coach, _now)
-        aftermath = build_aftermath(pool, llm, evaluator, coach, retell, _now)
-        also = reviews.handlers()
-        if retell is not None:
-            sound = RetellRecordings(
-                aftermath.runs,
-                retell,
-                Recordings(settings.data_dir / "recordings", objects),
-                settings.data_dir / "fetching",
-                URL(settings.retell_base_url) if settings.retell_base_url else None,
-            )
-            also[RECORDING] = sound.fetch
-        return replace(aftermath, also=also)
-
-    return build
+    await asyncio.to_thread(preload_prompts)
+    await asyncio.to_thread(preload_queue)
+    pool = await open_pool(dsn)
+    stack.push_async_callback(pool.close)
+    repo = PostgresRepository(pool)
+    await seed_interviewers(repo)
+    session = await stack.enter_async_context(aiohttp.ClientSession())
+    leases = await build_leases(settings)
+    stack.push_async_callback(leases.aclose)
+    rates = await build_rates(settings)
+    stack.push_async_callback(rates.aclose)
+    limit = RateLimit(ANALYSES, 60.0, rates, MemoryRates(time.monotonic))
+    return _Ground(dsn, bank, rubrics, pool, repo, session, leases, limit)
 
 
-async def _leases(settings: Settings) -> Leases:
-    if settings.redis_url is None:
-        return MemoryLeases(time.monotonic)
-    return await asyncio.to_thread(_redis_leases, settings.redis_url)
+def _open_llm(
+    settings: Settings, session: aiohttp.ClientSession, metrics: Metrics, stack: AsyncExitStack
+) -> LLM:
+    def on_fallback(adapter: str, why: str) -> None:
+        metrics.llm_trouble.labels("fallback").inc()
+        log.warning("another model is asked instead", adapter=adapter, why=why)
+
+    llm = build_llm(settings, session, time.monotonic, on_fallback)
+    stack.push_async_callback(llm.aclose)
+    return llm
 
 
-async def _rates(settings: Settings) -> Rates:
-    if settings.redis_url is None:
-        return MemoryRates(time.monotonic)
-    return await asyncio.to_thread(_redis_rates, settings.redis_url)
+def _open_retell(settings: Settings, stack: AsyncExitStack) -> RetellApi | None:
+    retell = build_retell(settings)
+    if retell is not None:
+        stack.push_async_callback(retell.aclose)
+    return retell
 
 
-# Imported where it is used, off the loop: a server without Redis never loads it.
+async def _open_sound(
+    viva: Viva,
+    ground: _Ground,
+    voice: Callable[[Found], Awaitable[Voice]] | None,
+    stack: AsyncExitStack,
+) -> _Sound:
+    settings = viva.settings
+    objects = await asyncio.to_thread(open_objects, settings.object_store, settings.s3_endpoint)
+    if voice is not None:
+        return _Sound(voice, Recordings(settings.data_dir / "recordings", objects))
+    fixed = (question.text for question in ground.bank)
+    engines = await stack.enter_async_context(open_voice(settings, ground.session, objects, fixed))
+    viva.engines = engines.names
+    return _Sound(engines.voice, engines.recordings)
 
 
-def _redis_leases(url: str) -> Leases:
-    from storage.redis_leases import RedisLeases
-
-    return RedisLeases(_redis(url))
+# Steps that build on what is open; none of them needs closing.
 
 
-def _redis_rates(url: str) -> Rates:
-    from storage.redis_rates import RedisRates
-
-    return RedisRates(_redis(url))
-
-
-def _redis(url: str) -> Any:
-    import redis.asyncio
-
-    return redis.asyncio.Redis.from_url(url, socket_timeout=2.0, socket_connect_timeout=2.0)
+def _keys(settings: Settings) -> _Keys:
+    secret = settings.secret or secrets.token_urlsafe(32)
+    return _Keys(
+        join=CallTokens(secret, time.time),
+        read=CallTokens(secret, time.time, READ),
+        sound=AudioLinks(secret, time.time),
+    )
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
+def _build_services(
+    viva: Viva, ground: _Ground, retell: RetellApi | None, keys: _Keys, lag: LoopLag
+) -> _Services:
+    writer = None if isinstance(viva.llm, OfflineLLM) else QuestionWriter(viva.llm)
+    interviews = MockInterviewService(ground.repo, ground.bank, writer, utc_now, viva.public_url)
+    responses = ResponseService(ground.repo, utc_now)
+
+    def scorecard_url(stored: StoredSession, call_id: str) -> str:
+        # What follows the # stays in the browser: no log and no referrer sees it.
+        return f"{interviews.scorecard_link(stored, call_id)}#access={keys.read.issue(call_id, READ_S)[0]}"
+
+    agents = AgentInterviewerService(
+        ground.repo,
+        interviews,
+        responses,
+        retell,
+        viva.settings.retell_agent_id,
+        OwnLine(keys.join, viva.public_url, lag.refusal),
+        scorecard_url,
+    )
+    return _Services(interviews, responses, agents, scorecard_url)
 
 
-def _read_bank() -> QuestionBank:
-    return parse_bank(*read_bank_files())
+def _build_book(
+    viva: Viva, ground: _Ground, services: _Services, metrics: Metrics, patience: Patience
+) -> CallBook:
+    settings = viva.settings
+
+    def on_trouble(trouble: LlmError) -> None:
+        metrics.llm_trouble.labels(type(trouble).__name__).inc()
+        log.warning("model request failed", adapter=trouble.adapter, why=trouble.why)
+
+    return CallBook(
+        calls=PostgresCalls(ground.pool),
+        interviews=services.interviews,
+        responses=services.responses,
+        interviewer=InterviewerAgent(viva.llm, patience, on_trouble),
+        registry=viva.registry,
+        metrics=metrics,
+        clock=utc_now,
+        unknown_calls=settings.retell_unknown_calls,
+        leases=ground.leases,
+        owner=f"{socket.gethostname()}:{os.getpid()}",
+        cue=CoachAgent(viva.llm).cue,
+        shows_scores="realtime_scoring" in settings.flags,
+        host=LOCAL_CANDIDATE if settings.auth == "local" else GUEST,
+    )
 
 
-def _retell(settings: Settings) -> RetellApi | None:
-    if settings.retell_api_key is None:
-        return None
-    if settings.retell_base_url is None:
-        return RetellApi(settings.retell_api_key)
-    return RetellApi(settings.retell_api_key, base_url=settings.retell_base_url)
+def _retell_routes(viva: Viva, book: CallBook) -> list[web.RouteDef]:
+    endpoint = RetellEndpoint(viva.registry, book.find_retell, viva.settings.retell_ws_secret)
+    paths = ("/llm-websocket/{secret}/{call_id}", "/llm-websocket/{call_id}")
+    return [web.get(path + slash, endpoint.handle) for path in paths for slash in ("", "/")]
 
 
-def _health(viva: Viva, metrics: Metrics) -> None:
-    async def alive(_: web.Request) -> web.Response:
-        return web.json_response({"status": "ok"})
+def _own_line(
+    viva: Viva, book: CallBook, services: _Services, keys: _Keys, sound: _Sound, lag: LoopLag
+) -> RealtimeEndpoint:
+    return RealtimeEndpoint(
+        viva.registry,
+        book.find_realtime,
+        keys.join,
+        sound.voice,
+        scorecard_url=lambda found: services.scorecard_url(found.stored, found.response.call_id),
+        recording=is_recorded,
+        engines=viva.named_engines,
+        refuse=lag.refusal,
+    )
 
-    async def ready(_: web.Request) -> web.Response:
-        state: dict[str, Any] = {"database": "ok", "llm": viva.llm.model, "liveCalls": len(viva.registry)}
-        status = 200
-        if viva.registry.draining:
-            state["status"], status = "draining", 503
-        else:
-            try:
-                async with asyncio.timeout(2.0):
-                    await viva.pool.fetchval("SELECT 1")
-            except Exception as trouble:  # whatever it is, the answer is the same
-                log.warning("database is not reachable", why=type(trouble).__name__)
-                state["database"], status = "unreachable", 503
-        return web.json_response(
-            {"status": "ready" if status == 200 else "unavailable"} | state, status=status
-        )
 
-    async def numbers(_: web.Request) -> web.Response:
-        text = generate_latest(metrics.registry)
-        return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-    async def engines(_: web.Request) -> web.Response:
-        return web.json_response({part: asdict(engine) for part, engine in viva.every_engine().items()})
-
-    viva.app.router.add_get("/v1/engines", engines)
-    viva.app.router.add_get("/healthz", alive)
-    viva.app.router.add_get("/readyz", ready)
-    viva.app.router.add_get("/metrics", numbers)
+def _rest_parts(
+    viva: Viva, ground: _Ground, services: _Services, keys: _Keys, sound: _Sound
+) -> tuple[Rest, CallRest, RetellWebhook, AudioRest, ScorecardRest]:
+    pool, llm = ground.pool, viva.llm
+    results, runs = PostgresResults(pool), PostgresRuns(pool)
+    analytics = AnalyticsService(AnalystAgent(llm), ground.repo, results)
+    reviews = build_reviews(pool, llm, EvaluatorAgent(llm, ground.rubrics), CoachAgent(llm), utc_now)
+    return (
+        Rest(services.interviews, services.agents, EvaluateService(results), FeedbackService(results)),
+        CallRest(runs, PostgresJobs(pool), ground.repo, analytics, utc_now, ground.limit),
+        RetellWebhook(viva.settings.retell_api_key, runs, ground.repo, utc_now),
+        AudioRest(services.interviews, services.responses, sound.recordings, keys.sound),
+        ScorecardRest(services.interviews, reviews, ground.limit, keys.sound),
+    )
 
 
 @asynccontextmanager

@@ -117,7 +117,8 @@ def _give_way() -> None:
 
 
 async def _work(orders: _Orders) -> None:
-    from server.app import open_worker
+    # Loaded here, once we have given way: loading is work too.
+    from server.worker_app import open_worker
 
     leave = asyncio.Event()
 

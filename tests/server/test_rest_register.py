@@ -142,7 +142,7 @@ def test_a_failing_provider_leaves_nothing_behind(
         return RetellApi(KEY, base_url=settings.retell_base_url, timeout=0.3)
 
     if step == "hang":
-        monkeypatch.setattr(app, "_retell", impatient)
+        monkeypatch.setattr(app, "build_retell", impatient)
 
     async def act(rest: Rest) -> None:
         session_id = await rest.create()

@@ -14,7 +14,6 @@ import pytest
 import soundfile
 from yarl import URL
 
-from server.app import open_worker
 from server.audio_links import AudioLinks
 from server.recordings import Recordings
 from server.retell_recording import (
@@ -27,6 +26,7 @@ from server.retell_recording import (
 from server.scorecard import Sheet
 from server.scorecard_views import ScorecardView
 from server.settings import Settings
+from server.worker_app import open_worker
 from storage.job_runner import Job, TryAgain
 from storage.jobs import RECORDING, recording_job
 from storage.objects import open_objects
