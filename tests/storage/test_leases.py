@@ -1,68 +1,26 @@
-"""One contract, two implementations. ``pass_time`` lets leases run out without waiting."""
+"""Leases behave alike in this process and on Redis."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Protocol
 
 import pytest
-from redis.asyncio import Redis
 
 from storage.leases import MemoryLeases
 from storage.ports import Leases, StorageDown
 from storage.redis_leases import RedisLeases
+from tests.fakes.homes import HOMES, PassTime, Run, run_on_redis, runner
 
 TTL = 30.0
+INSTANTS = "{viva:leases}:until"
 
 
-class PassTime(Protocol):
-    def __call__(self, seconds: float) -> Awaitable[None]: ...
+@pytest.fixture(params=HOMES)
+def run(request: pytest.FixtureRequest) -> Run[Leases]:
+    return runner(request, MemoryLeases, RedisLeases, INSTANTS)
 
 
-Work = Callable[[Leases, PassTime], Awaitable[None]]
-Run = Callable[[Work], None]
-
-
-def in_memory(work: Work) -> None:
-    now = [1000.0]
-
-    async def pass_time(seconds: float) -> None:
-        now[0] += seconds
-
-    async def main() -> None:
-        leases = MemoryLeases(lambda: now[0])
-        await work(leases, pass_time)
-        await leases.aclose()
-
-    asyncio.run(main())
-
-
-def on_redis(url: str, work: Work) -> None:
-    async def main() -> None:
-        client = Redis.from_url(url, decode_responses=True)
-        leases = RedisLeases(client)
-
-        async def pass_time(seconds: float) -> None:
-            # Expiry is a number in a sorted set: moving all of them back is time going on.
-            for key in map(str, await client.zrange("{viva:leases}:until", 0, -1)):
-                await client.zincrby("{viva:leases}:until", -seconds * 1000, key)
-
-        await work(leases, pass_time)
-        await leases.aclose()
-
-    asyncio.run(main())
-
-
-@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.redis)])
-def run(request: pytest.FixtureRequest) -> Run:
-    if request.param == "memory":
-        return in_memory
-    url: str = request.getfixturevalue("redis_url")
-    return lambda work: on_redis(url, work)
-
-
-def test_one_owner_at_a_time(run: Run) -> None:
+def test_one_owner_at_a_time(run: Run[Leases]) -> None:
     async def work(leases: Leases, pass_time: PassTime) -> None:
         lease = await leases.take("call:1", "a 1", TTL)
         assert lease is not None
@@ -75,7 +33,7 @@ def test_one_owner_at_a_time(run: Run) -> None:
     run(work)
 
 
-def test_tokens_grow_with_every_owner(run: Run) -> None:
+def test_tokens_grow_with_every_owner(run: Run[Leases]) -> None:
     async def work(leases: Leases, pass_time: PassTime) -> None:
         tokens = []
         for owner in ("a", "b", "b", "c"):
@@ -90,7 +48,7 @@ def test_tokens_grow_with_every_owner(run: Run) -> None:
     run(work)
 
 
-def test_a_stolen_lease_is_neither_renewed_nor_released(run: Run) -> None:
+def test_a_stolen_lease_is_neither_renewed_nor_released(run: Run[Leases]) -> None:
     async def work(leases: Leases, pass_time: PassTime) -> None:
         old = await leases.take("call:1", "a", TTL)
         new = await leases.take("call:1", "b", TTL, steal=True)
@@ -103,7 +61,7 @@ def test_a_stolen_lease_is_neither_renewed_nor_released(run: Run) -> None:
     run(work)
 
 
-def test_the_same_owner_again_makes_its_older_lease_void(run: Run) -> None:
+def test_the_same_owner_again_makes_its_older_lease_void(run: Run[Leases]) -> None:
     async def work(leases: Leases, pass_time: PassTime) -> None:
         old = await leases.take("call:1", "a", TTL)
         new = await leases.take("call:1", "a", TTL)
@@ -115,7 +73,7 @@ def test_the_same_owner_again_makes_its_older_lease_void(run: Run) -> None:
     run(work)
 
 
-def test_a_lease_lives_as_long_as_it_is_renewed(run: Run) -> None:
+def test_a_lease_lives_as_long_as_it_is_renewed(run: Run[Leases]) -> None:
     async def work(leases: Leases, pass_time: PassTime) -> None:
         lease = await leases.take("call:1", "a", TTL)
         assert lease is not None
@@ -130,7 +88,7 @@ def test_a_lease_lives_as_long_as_it_is_renewed(run: Run) -> None:
     run(work)
 
 
-def test_live_leases_are_counted_by_prefix(run: Run) -> None:
+def test_live_leases_are_counted_by_prefix(run: Run[Leases]) -> None:
     async def work(leases: Leases, pass_time: PassTime) -> None:
         await leases.take("call:1", "a", TTL)
         await leases.take("call:2", "a", TTL * 3)
@@ -149,7 +107,7 @@ def test_live_leases_are_counted_by_prefix(run: Run) -> None:
     run(work)
 
 
-def test_only_one_of_many_takers_wins(run: Run) -> None:
+def test_only_one_of_many_takers_wins(run: Run[Leases]) -> None:
     async def work(leases: Leases, pass_time: PassTime) -> None:
         taken = await asyncio.gather(*(leases.take("call:1", f"owner {n}", TTL) for n in range(20)))
         assert sum(lease is not None for lease in taken) == 1
@@ -162,4 +120,4 @@ def test_no_redis_is_storage_down() -> None:
         with pytest.raises(StorageDown, match="VIVA_REDIS_URL"):
             await leases.take("call:1", "a", TTL)
 
-    on_redis("redis://127.0.0.1:1/0", work)
+    run_on_redis("redis://127.0.0.1:1/0", RedisLeases, INSTANTS, work)

@@ -1,9 +1,8 @@
-"""One contract, two implementations. ``pass_time`` lets windows slide without waiting."""
+"""Requests are counted alike in this process and on Redis."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import pytest
 from redis.asyncio import Redis
@@ -12,53 +11,18 @@ from storage import rates as memory
 from storage.ports import Rates, StorageDown
 from storage.rates import MemoryRates
 from storage.redis_rates import RedisRates
+from tests.fakes.homes import HOMES, PassTime, Run, runner
 
-Work = Callable[[Rates, Callable[[float], Awaitable[None]]], Awaitable[None]]
-Run = Callable[[Work], None]
 LONG_NAME = "user:" + "ä" * 5000 + "\n{}"
 
 
-def in_memory(work: Work) -> None:
-    now = [1000.0]
-
-    async def pass_time(seconds: float) -> None:
-        now[0] += seconds
-
-    async def main() -> None:
-        rates = MemoryRates(lambda: now[0])
-        await work(rates, pass_time)
-        await rates.aclose()
-
-    asyncio.run(main())
+@pytest.fixture(params=HOMES)
+def run(request: pytest.FixtureRequest) -> Run[Rates]:
+    return runner(request, MemoryRates, RedisRates, "viva:rates:*")
 
 
-def on_redis(url: str, work: Work) -> None:
-    async def main() -> None:
-        client = Redis.from_url(url, decode_responses=True)
-        rates = RedisRates(client)
-
-        async def pass_time(seconds: float) -> None:
-            # Instants are numbers in sorted sets: moving all of them back is time going on.
-            for key in await client.keys("viva:rates:*"):
-                for instant in map(str, await client.zrange(key, 0, -1)):
-                    await client.zincrby(key, -seconds * 1000, instant)
-
-        await work(rates, pass_time)
-        await rates.aclose()
-
-    asyncio.run(main())
-
-
-@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.redis)])
-def run(request: pytest.FixtureRequest) -> Run:
-    if request.param == "memory":
-        return in_memory
-    url: str = request.getfixturevalue("redis_url")
-    return lambda work: on_redis(url, work)
-
-
-def test_a_window_slides(run: Run) -> None:
-    async def work(rates: Rates, pass_time: Callable[[float], Awaitable[None]]) -> None:
+def test_a_window_slides(run: Run[Rates]) -> None:
+    async def work(rates: Rates, pass_time: PassTime) -> None:
         assert await rates.take("ada", 2, 60.0) == 0
         await pass_time(30)
         assert await rates.take("ada", 2, 60.0) == 0
@@ -73,8 +37,8 @@ def test_a_window_slides(run: Run) -> None:
     run(work)
 
 
-def test_keys_and_windows_are_apart(run: Run) -> None:
-    async def work(rates: Rates, pass_time: Callable[[float], Awaitable[None]]) -> None:
+def test_keys_and_windows_are_apart(run: Run[Rates]) -> None:
+    async def work(rates: Rates, pass_time: PassTime) -> None:
         for key in ("insights ada", "insights adam", LONG_NAME):
             assert await rates.take(key, 1, 60.0) == 0
             assert await rates.take(key, 1, 60.0) > 0
@@ -84,8 +48,8 @@ def test_keys_and_windows_are_apart(run: Run) -> None:
     run(work)
 
 
-def test_many_at_once_are_counted_one_by_one(run: Run) -> None:
-    async def work(rates: Rates, pass_time: Callable[[float], Awaitable[None]]) -> None:
+def test_many_at_once_are_counted_one_by_one(run: Run[Rates]) -> None:
+    async def work(rates: Rates, pass_time: PassTime) -> None:
         waits = await asyncio.gather(*(rates.take("ada", 5, 60.0) for _ in range(40)))
         assert sorted(waits)[:5] == [0] * 5
         assert all(wait > 0 for wait in sorted(waits)[5:])
