@@ -102,7 +102,7 @@ class RetellLine:
         """The server must let go of this call."""
         self._finish(reason)
 
-    async def receive(self, socket: Socket, frame: str | bytes) -> dict[str, Any] | None:
+    async def receive(self, socket: Socket, frame: bytes) -> dict[str, Any] | None:
         """Take one frame of ``socket``; call details are given back to the caller."""
         if socket is not self._socket:
             return None

@@ -4,12 +4,14 @@ Source: Retell's guides for custom LLM sockets (frame fields, supersession, keep
 leaves here has its types right, since Retell drops a wrong one without a word.
 
 An ``update_only`` is only peeked at; its transcript is decoded when something is made of it. Each transcript
-repeats the one before with a little more at its end: what is the same, byte for byte, is not decoded again.
+repeats the one before with a little more at its end: what is the same, byte for byte, is compared and not
+read again, so that a frame of a long call costs what one of a short call does.
 """
 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -24,10 +26,15 @@ MAX_TURN: Final = 2**31 - 1
 """Ids are stored in four bytes."""
 
 _HALF: Final = re.compile(
-    r"\\ud[89ab][0-9a-f]{2}(?!\\ud[c-f][0-9a-f]{2})|(?<!\\ud[89ab][0-9a-f]{2})\\ud[c-f][0-9a-f]{2}",
+    rb"\\\\|\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|\\ud[89a-f][0-9a-f]{2}",
     re.IGNORECASE,
 )
-"""Half of a character outside the base plane, as JavaScript writes a text that was cut inside one."""
+"""An escaped backslash, a whole surrogate pair, or half of one: how JavaScript writes a text that was cut
+inside a character."""
+_MARK: Final = b'["as before",'
+"""Stands in a shortened frame for the start of the transcript that is known already."""
+_START: Final = 64
+"""Bytes by which that start is looked for in a frame."""
 
 
 class _Peek(msgspec.Struct):
@@ -56,6 +63,7 @@ _list: Final = msgspec.json.Decoder(list[msgspec.Raw] | None)
 _item: Final = msgspec.json.Decoder(_Item, strict=False)
 _details: Final = msgspec.json.Decoder(_Details)
 _encode: Final = msgspec.json.Encoder().encode
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeError, RecursionError)
 
 
 @dataclass(slots=True)
@@ -72,13 +80,13 @@ class Received:
 class _Transcript:
     """A transcript, and how much of its JSON the next one probably repeats: all but its last item.
 
-    ``head``: the bytes before that item; ``before``: the utterances in them; ``before_s``: their last word's
-    time.
+    ``head``: the bytes before that item, in the frame that brought them; ``before``: the utterances in them;
+    ``before_s``: their last word's time.
     """
 
     utterances: tuple[Utterance, ...] = ()
     audio_s: float | None = None
-    head: bytes = b"["
+    head: bytes | memoryview = b""
     before: tuple[Utterance, ...] = ()
     before_s: float | None = None
 
@@ -90,7 +98,7 @@ class RetellProtocol:
         self.newest: TurnId = TurnId(0)
         self._complete: set[TurnId] = set()
         self._begun: set[TurnId] = set()
-        self._last_update: str | bytes = b""
+        self._last_update = b""
         self._seen = _Transcript()
 
     def config(self) -> bytes:
@@ -102,17 +110,15 @@ class RetellProtocol:
         """An empty id-0 response: the call has had its greeting."""
         return self._response(TurnId(0), "", complete=True)
 
-    def receive(self, frame: str | bytes) -> Received:
+    def receive(self, frame: bytes) -> Received:
         """Never raises: whatever Retell sends, the socket stays up."""
         try:
             try:
-                head = _peek.decode(frame)
-            except msgspec.DecodeError:
-                if not isinstance(frame, str) or not _HALF.search(frame):
-                    raise
-                frame = _HALF.sub(r"\\ufffd", frame)
-                head = _peek.decode(frame)
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
+                head, at = self._peek(frame)
+            except _UNREADABLE:
+                frame = _mended(frame)
+                head, at = self._peek(frame)
+        except _UNREADABLE:
             return Received(note="frame is not the JSON that was agreed")
         match head.interaction_type:
             case "ping_pong" if head.timestamp is not None:
@@ -121,30 +127,50 @@ class RetellProtocol:
                 self._last_update = frame
                 return Received()
             case "response_required" | "reminder_required" if head.response_id is not None:
-                return self._request(TurnId(head.response_id), head.transcript, head.interaction_type)
+                return self._request(TurnId(head.response_id), head, frame, at)
             case "call_details":
                 return self._call_details(frame)
             case _:
                 return Received(note="frame of unknown type or without its id")
 
-    def _request(self, turn: TurnId, transcript: msgspec.Raw, kind: str) -> Received:
+    def _peek(self, frame: bytes) -> tuple[_Peek, int | None]:
+        """What is read of a frame, and where the start of a transcript that is known already stands in it.
+
+        The transcript then has a mark for that start; it is whole when the second is None. A frame is
+        shortened by putting the mark in place of those bytes. When the transcript comes back with the mark in
+        front, a reader of the whole frame would be at the same point before and behind them, and so find the
+        rest alike. Raises what `_UNREADABLE` lists.
+        """
+        known = self._seen.head
+        at = frame.find(known[:_START]) if known else -1
+        if at >= 0 and frame.startswith(known, at):
+            view = memoryview(frame)
+            short = b"".join((view[:at], _MARK, view[at + len(known) :]))
+            if short.count(_MARK) == 1:
+                with suppress(*_UNREADABLE):
+                    head = _decoded(short)
+                    if bytes(head.transcript).startswith(_MARK):
+                        return head, at
+        return _decoded(frame), None
+
+    def _request(self, turn: TurnId, head: _Peek, frame: bytes, at: int | None) -> Received:
         if turn > MAX_TURN:
             return Received(note="request has an id out of range")
         if turn < self.newest or (turn == self.newest and (turn in self._begun or turn in self._complete)):
             return Received(note="request is not newer than the last one")
-        seen = self._seen = _read(transcript, self._seen) or _Transcript()
+        seen = self._seen = self._read(head.transcript, frame, at) or _Transcript()
         self.newest, self._last_update = turn, b""
         self._begun.add(turn)
         heard = TranscriptSeen(seen.utterances)
-        if kind == "reminder_required":
+        if head.interaction_type == "reminder_required":
             return Received(events=[heard, Silence(turn)])
         return Received(events=[heard, TurnEnded(turn, _last_words(seen.utterances), seen.audio_s)])
 
     @staticmethod
-    def _call_details(frame: str | bytes) -> Received:
+    def _call_details(frame: bytes) -> Received:
         try:
             return Received(details=_details.decode(frame).call)
-        except msgspec.DecodeError:
+        except _UNREADABLE:
             return Received(note="call details are not an object", details={})
 
     def last_heard(self) -> TranscriptSeen | None:
@@ -152,8 +178,35 @@ class RetellProtocol:
         if not self._last_update:
             return None
         frame, self._last_update = self._last_update, b""
-        seen = _read(_peek.decode(frame).transcript, self._seen)
+        head, at = self._peek(frame)
+        seen = self._read(head.transcript, frame, at)
         return TranscriptSeen(seen.utterances) if seen and seen.utterances else None
+
+    def _read(self, transcript: msgspec.Raw, frame: bytes, at: int | None) -> _Transcript | None:
+        """The transcript, as `_peek` found it in ``frame``; None when it cannot be read."""
+        data = bytes(transcript)
+        seen = _Transcript() if at is None else self._seen
+        try:
+            parts = _list.decode(data) or []
+            if at is not None:
+                del parts[0]  # the mark
+            items = [_item.decode(part) for part in parts]
+        except _UNREADABLE:
+            return None
+        if not parts:
+            return _Transcript()
+        if b"\\u0000" in data:
+            for item in items:
+                item.content = item.content.replace("\0", "")  # PostgreSQL takes no NUL in text
+        before = seen.before + _utterances(items[:-1])
+        before_s = _audio_s(items[:-1], seen.before_s)
+        ahead = len(data[:-1].rstrip()) - len(bytes(parts[-1]))
+        if at is None:
+            head = memoryview(data)[:ahead]
+        else:
+            head = memoryview(frame)[at : at + len(seen.head) + ahead - len(_MARK)]
+        last = items[-1:]
+        return _Transcript(before + _utterances(last), _audio_s(last, before_s), head, before, before_s)
 
     def chunk(self, turn: TurnId, text: str, *, first: bool) -> bytes | None:
         """A piece of the reply, or None when Retell would drop it: stale, or already complete."""
@@ -192,28 +245,15 @@ class RetellProtocol:
 _SPOKEN: Final = {"agent": Speaker.INTERVIEWER, "user": Speaker.CANDIDATE}
 
 
-def _read(transcript: msgspec.Raw, seen: _Transcript) -> _Transcript | None:
-    """The transcript, of which only what follows ``seen.head`` is decoded; None when it cannot be read."""
-    data = bytes(transcript)
-    if not data.startswith(seen.head):
-        seen = _Transcript()
-    rest = b"[" + data[len(seen.head) :] if data.startswith(b"[") else data
-    try:
-        parts = _list.decode(rest)
-        items = [_item.decode(part) for part in parts or ()]
-    except msgspec.DecodeError:
-        return None
-    if not parts:
-        return _Transcript()
-    if b"\\u0000" in rest:
-        for item in items:
-            item.content = item.content.replace("\0", "")  # PostgreSQL takes no NUL in text
-    before = seen.before + _utterances(items[:-1])
-    before_s = _audio_s(items[:-1], seen.before_s)
-    after_last = len(rest) - len(rest[:-1].rstrip())
-    head = data[: len(data) - after_last - len(bytes(parts[-1]))]
-    last = items[-1:]
-    return _Transcript(before + _utterances(last), _audio_s(last, before_s), head, before, before_s)
+def _decoded(frame: bytes) -> _Peek:
+    str(frame, "utf-8")  # msgspec does not look into what it passes over
+    return _peek.decode(frame)
+
+
+def _mended(frame: bytes) -> bytes:
+    """The frame without halves of characters and without bytes that are no UTF-8."""
+    text = frame.decode(errors="replace").encode()
+    return _HALF.sub(lambda found: rb"\ufffd" if len(found[0]) == 6 else found[0], text)
 
 
 def _utterances(items: list[_Item]) -> tuple[Utterance, ...]:

@@ -77,7 +77,7 @@ class RetellEndpoint:
         call_id = request.match_info["call_id"]
         if len(call_id) > MAX_CALL_ID or not _STORABLE(call_id):
             raise web.HTTPNotFound(text="there is no such call")
-        ws = web.WebSocketResponse(max_msg_size=MAX_FRAME, compress=False, autoping=True)
+        ws = web.WebSocketResponse(max_msg_size=MAX_FRAME, compress=False, autoping=True, decode_text=False)
         if self.registry.draining and call_id not in self.registry:
             raise web.HTTPServiceUnavailable(text="the server is being shut down")
         async with AsyncExitStack() as alone:
@@ -121,7 +121,7 @@ class RetellEndpoint:
         alone: AsyncExitStack,
     ) -> None:
         line = self.registry.line(call_id, RetellLine)
-        waiting: list[str] = []
+        waiting: list[bytes] = []
         if line is None:
             if looking is None:
                 await alone.enter_async_context(self.registry.alone(call_id))
@@ -153,7 +153,7 @@ class RetellEndpoint:
         call_id: str,
         ws: web.WebSocketResponse,
         socket: AioSocket,
-        waiting: list[str],
+        waiting: list[bytes],
         looking: asyncio.Task[Found | None] | None,
     ) -> RetellLine | None:
         if (other := self.registry.line(call_id, RetellLine)) is not None:
@@ -180,7 +180,7 @@ class RetellEndpoint:
 
     @staticmethod
     async def _details(
-        ws: web.WebSocketResponse, socket: AioSocket, protocol: RetellProtocol, waiting: list[str]
+        ws: web.WebSocketResponse, socket: AioSocket, protocol: RetellProtocol, waiting: list[bytes]
     ) -> dict[str, Any]:
         """The call details, or {} when they do not come in time; other frames are kept in order."""
         loop = asyncio.get_running_loop()
@@ -194,7 +194,7 @@ class RetellEndpoint:
                 raise ConnectionResetError("the far side left before the call began")
             if message.type is not WSMsgType.TEXT:
                 continue
-            if '"interaction_type"' in message.data and "response_id" in message.data:
+            if b'"interaction_type"' in message.data and b"response_id" in message.data:
                 waiting.append(message.data)
                 break  # a request does not wait for details
             received = protocol.receive(message.data)
