@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, field, replace
@@ -20,6 +21,7 @@ from interview.flow import Progress, Stage
 from interview.model import SessionStatus
 from interview.threads import Given, finished, root_of
 from server.call import Cue, LiveCall
+from server.expected import ExpectedCalls, is_as_expected
 from server.interviews import MockInterviewService, ResponseService
 from server.leasing import keeping
 from server.line import AnswerScored, ManagedLine
@@ -27,6 +29,7 @@ from server.logs import safe_call_id
 from server.metrics import Metrics
 from server.registry import CallRegistry
 from storage.ports import (
+    UNOPENED,
     CallChanges,
     CallStore,
     Closed,
@@ -91,6 +94,7 @@ class CallBook:
     unknown_calls: str
     leases: Leases
     owner: str
+    expected: ExpectedCalls = field(default_factory=lambda: ExpectedCalls(time.monotonic))
     cue: Cue | None = None
     shows_scores: bool = False
     host: str = GUEST
@@ -113,15 +117,20 @@ class CallBook:
         return self._found(call_id, restore(opened), opened)
 
     async def find_retell(self, call_id: str, details: dict[str, Any] | None) -> Found | None:
-        """The call behind ``call_id``. None: ask again with its details, or it is refused."""
-        try:
-            opened = await self.calls.open_call(call_id)
-        except Closed:
-            return None
-        except NotFound:
-            if details is None or not await self._register(call_id, details):
+        """The call behind ``call_id``. None: ask again with its details, or it is refused.
+
+        One that was registered here a moment ago is found without asking the database.
+        """
+        opened = self.expected.take(call_id)
+        if opened is None:
+            try:
+                opened = await self.calls.open_call(call_id)
+            except Closed:
                 return None
-            opened = await self.calls.open_call(call_id)
+            except NotFound:
+                if details is None or not await self._register(call_id, details):
+                    return None
+                opened = await self.calls.open_call(call_id)
         conversation = restore(opened)
         if details and details.get("call_status") == "ongoing" and not conversation.greeted:
             # A call in full flow that we know nothing of: our state is lost, theirs is not.
@@ -195,13 +204,13 @@ class CallBook:
         self, call_id: str, line: ManagedLine, conversation: Conversation, opened: OpenCall
     ) -> None:
         finished_threads, pauses = _Finished(conversation), _Pauses(opened.response)
-        fence, sound = opened.fence, _sound_of(opened.response)
+        token, sound = _Token(self.calls, opened), _sound_of(opened.response)
 
         async def save(changes: Changes) -> None:
             fresh = finished_threads.fresh(changes)
             pauses.take(changes.answers)
             stored = _stored(changes, sound, pauses.newest)
-            await self.calls.save_call(call_id, fence, replace(stored, finished=fresh))
+            await self.calls.save_call(call_id, await token.fence(), replace(stored, finished=fresh))
             finished_threads.queued(fresh, changes)
 
         call = LiveCall(call_id, line, conversation, self.interviewer, save, self.metrics.turn, self.cue)
@@ -214,7 +223,7 @@ class CallBook:
         status = SessionStatus.COMPLETED if finished else SessionStatus.INTERRUPTED
         try:
             await self.calls.end_call(
-                call_id, fence, status=status.value, reason=reason.value, at=self.clock()
+                call_id, await token.fence(), status=status.value, reason=reason.value, at=self.clock()
             )
         except Fenced:
             log.info("another owner has the call", call_id=safe_call_id(call_id))
@@ -239,6 +248,35 @@ def restore(opened: OpenCall) -> Conversation:
         follow_ups=opened.follow_ups,
         newest=Made.from_data((opened.response.progress or {}).get("newest")),
     )
+
+
+class _Token:
+    """The fencing token that goes with each write of a call.
+
+    A call that began as it was expected asks for it with its first write, and only then for what is stored.
+    """
+
+    def __init__(self, calls: CallStore, begun: OpenCall) -> None:
+        self._calls, self._begun, self._fence = calls, begun, begun.fence
+        self._asked = self._refused = False
+
+    async def fence(self) -> int:
+        """Raises Fenced when the call is not what it was expected to be; StorageDown: ask again."""
+        if self._refused:
+            raise Fenced("this call has begun elsewhere, or was changed or cancelled before it began")
+        if self._fence == UNOPENED:
+            # Whoever opens it first owns it. Once an answer got lost, that may have been this very call:
+            # then what is stored tells.
+            first, self._asked = not self._asked, True
+            try:
+                opened = await self._calls.open_call(self._begun.response.call_id, first=first)
+            except (Closed, Fenced, NotFound):
+                opened = None
+            if opened is None or not is_as_expected(opened, self._begun):
+                self._refused = True
+                return await self.fence()
+            self._fence = opened.fence
+        return self._fence
 
 
 class _Finished:

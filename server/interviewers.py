@@ -17,7 +17,14 @@ from server.problems import Problem
 from server.retell_api import RetellApi, RetellError
 from server.tokens import CallTokens
 from server.views import RegisteredCall
-from storage.ports import AgentInterviewer, Duplicate, NotFound, SessionRepository, StoredSession
+from storage.ports import (
+    AgentInterviewer,
+    Duplicate,
+    NotFound,
+    SessionRepository,
+    StoredResponse,
+    StoredSession,
+)
 
 log = structlog.get_logger("viva.interviewers")
 
@@ -82,11 +89,13 @@ class AgentInterviewerService:
         default_agent_id: str | None,
         own_line: OwnLine,
         scorecard_url: Callable[[StoredSession, str], str],
+        expect: Callable[[StoredSession, StoredResponse], None] = lambda *_: None,
     ) -> None:
+        """``expect`` is told of each call that Retell is about to open."""
         self._repo, self._interviews, self._responses = repo, interviews, responses
         self._retell, self._own_line = retell, own_line
         self._default_agent_id = default_agent_id
-        self._scorecard_url = scorecard_url
+        self._scorecard_url, self._expect = scorecard_url, expect
 
     async def interviewers(self) -> list[AgentInterviewer]:
         return await self._repo.interviewers()
@@ -176,6 +185,7 @@ class AgentInterviewerService:
             )
         except Duplicate:
             raise _already() from None
+        self._expect(stored, response)
         return RegisteredCall(
             call_id=call.call_id,
             access_token=call.access_token,

@@ -105,10 +105,14 @@ class MockInterviewService:
         writer: QuestionWriter | None,
         clock: Clock,
         public_url: Callable[[], str],
+        on_change: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """``writer`` fits questions to the wishes; None leaves them as the bank has them."""
+        """``writer`` fits questions to the wishes; None leaves them as the bank has them.
+
+        ``on_change`` is told the id of an interview that is not any more what it was created as.
+        """
         self._repo, self._bank, self._writer, self._clock = repo, bank, writer, clock
-        self._public_url = public_url
+        self._public_url, self._on_change = public_url, on_change
 
     async def create_mock_interview(
         self, dto: CreateMockInterviewDto, candidate_id: str, idempotency_key: str | None = None
@@ -185,6 +189,7 @@ class MockInterviewService:
             await self._repo.save_session(written)
         except Stale:  # started, cancelled or written by a repeat of this request meanwhile
             return await self._repo.find_session(session.id, candidate_id)
+        self._on_change(session.id)
         return replace(stored, session=written)
 
     async def create_generic(self, candidate_id: str, role: str) -> StoredSession:
@@ -242,6 +247,7 @@ class MockInterviewService:
                 await self._repo.save_session(moved)
             except Stale:  # a call has moved it meanwhile: look again
                 continue
+            self._on_change(moved.id)
             return replace(stored, session=moved)
         raise Stale("the interview keeps changing")
 
@@ -380,5 +386,4 @@ class ResponseService:
             created_at=self._clock(),
             consent=consent,
         )
-        await self._repo.add_response(response)
-        return response
+        return await self._repo.add_response(response)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Container, Coroutine
 from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -61,6 +61,8 @@ class RetellEndpoint:
     registry: CallRegistry
     find: Find
     secret: str | None = None
+    expected: Container[str] = ()
+    """Calls that are found without waiting."""
     grace_s: float = 30.0
     sockets: set[AioSocket] = field(default_factory=set)
 
@@ -82,8 +84,7 @@ class RetellEndpoint:
             raise web.HTTPServiceUnavailable(text="the server is being shut down")
         async with AsyncExitStack() as alone:
             looking: asyncio.Task[Found | None] | None = None
-            live = self.registry.line(call_id, RetellLine) is not None
-            if not live and not self.registry.is_beginning(call_id) and ws.can_prepare(request):
+            if self._asks_database(call_id) and _is_upgrade(request):
                 await alone.enter_async_context(self.registry.alone(call_id))
                 looking = asyncio.create_task(self.find(call_id, None), name="find call")
                 alone.push_async_callback(_dropped, looking)
@@ -91,6 +92,11 @@ class RetellEndpoint:
             await ws.prepare(request)
             await self._hold(call_id, ws, AioSocket(ws, request), looking, alone)
         return ws
+
+    def _asks_database(self, call_id: str) -> bool:
+        """Whether the call is neither live, nor being begun, nor expected."""
+        live = self.registry.line(call_id, RetellLine) is not None
+        return not live and not self.registry.is_beginning(call_id) and call_id not in self.expected
 
     async def _hold(
         self,
@@ -203,6 +209,11 @@ class RetellEndpoint:
             if received.details is not None:
                 return received.details
         return {}
+
+
+def _is_upgrade(request: web.Request) -> bool:
+    """Whether a WebSocket is asked for; the handshake itself is checked when it is answered."""
+    return request.headers.get("Upgrade", "").lower() == "websocket"
 
 
 async def _dropped(task: asyncio.Task[Any] | None) -> None:

@@ -16,7 +16,7 @@ from interview.errors import IllegalTransition
 from interview.events import EndReason
 from interview.model import TRANSITIONS, InterviewSession, Move, SessionStatus
 from storage.jobs import analyse_job, enqueue, score_job
-from storage.ports import CallChanges, Closed, Fenced, NotFound, OpenCall, StorageError
+from storage.ports import UNOPENED, CallChanges, Closed, Fenced, NotFound, OpenCall, StorageError
 from storage.rows import (
     ANSWER_COLUMNS,
     QUESTION_COLUMNS,
@@ -42,6 +42,16 @@ ENDS: Final = {
 _STARTS_FROM: Final = [
     status for status, ways in TRANSITIONS.items() if ways.get(Move.START, status) is not status
 ]
+
+_OPEN = "SELECT mock_interview_open_call($1, $2)"
+
+# The lock makes sure that nobody opens it between the look at its fence and the function.
+_OPEN_FIRST = f"""
+WITH untouched AS MATERIALIZED (
+    SELECT FROM mock_interview_responses WHERE call_id = $1 AND fence = {UNOPENED} FOR NO KEY UPDATE
+)
+SELECT mock_interview_open_call($1, $2) FROM untouched
+"""
 
 # One statement, so one round trip and one transaction. The lock on the row of the response makes the
 # fence decide: a newer owner's open_call comes wholly before (no row matches) or wholly after.
@@ -99,13 +109,14 @@ class PostgresCalls:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def open_call(self, call_id: str) -> OpenCall:
+    async def open_call(self, call_id: str, *, first: bool = False) -> OpenCall:
         with guard():
             async with acquired(self._pool) as db:
-                opened = await db.fetchval("SELECT mock_interview_open_call($1, $2)", call_id, _STARTS_FROM)
+                opened = await db.fetchval(_OPEN_FIRST if first else _OPEN, call_id, _STARTS_FROM)
                 if opened is None:
-                    over = Closed("this call is over, or its interview was cancelled")
-                    raise await _why_not(db, call_id, over)
+                    over = "this call is over, or its interview was cancelled"
+                    refusal = Fenced(f"opened by somebody else, or {over}") if first else Closed(over)
+                    raise await _why_not(db, call_id, refusal)
         return to_open_call(opened)
 
     async def save_call(self, call_id: str, fence: int, changes: CallChanges) -> None:

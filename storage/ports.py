@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from interview.evaluation import Evaluation, Feedback
 from interview.events import Speaker
@@ -143,6 +143,10 @@ class StoredAnswer:
     words: list[dict[str, Any]] | None = None
     delivery: dict[str, Any] | None = None
     audio_uri: str | None = None
+
+
+UNOPENED: Final = 0
+"""The fence of a call that nobody has opened yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,8 +289,11 @@ class SessionRepository(Protocol):
         """Lower-case e-mails that have a completed response in this session."""
         ...
 
-    async def add_response(self, response: StoredResponse) -> None:
-        """Raises Duplicate for a call id in use, or an e-mail that has completed this session."""
+    async def add_response(self, response: StoredResponse) -> StoredResponse:
+        """The response as it is stored.
+
+        Raises Duplicate for a call id in use, or an e-mail that has completed this session.
+        """
         ...
 
     async def answers_of(self, call_id: str) -> list[StoredAnswer]: ...
@@ -301,8 +308,10 @@ class SessionRepository(Protocol):
 class CallStore(Protocol):
     """What a live call writes. Every write carries the fencing token that `open_call` gave."""
 
-    async def open_call(self, call_id: str) -> OpenCall:
+    async def open_call(self, call_id: str, *, first: bool = False) -> OpenCall:
         """Load a call and become its owner: the stored fence is raised above all before it, and returned.
+
+        ``first``: only if nobody has opened it before, else Fenced, also where it would be Closed.
 
         It may return before that is safe from a crash of the database: the next write makes it so, and a
         fence that was lost is not given out again. The run becomes ``in_progress`` and the session starts,

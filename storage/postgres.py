@@ -238,13 +238,14 @@ class PostgresRepository:
             )
         return {row["email"] for row in rows}
 
-    async def add_response(self, response: StoredResponse) -> None:
+    async def add_response(self, response: StoredResponse) -> StoredResponse:
         response = replace(response, name=clean(response.name), email=clean(response.email))
         values: list[Any] = [getattr(response, name) for name in RESPONSE_COLUMNS.split(", ")]
         async with self._connection() as db:
             added = await db.fetchval(_ADD_RESPONSE, *values)
         if added is None:
             raise Duplicate("this e-mail has completed the interview already")
+        return response
 
     async def answers_of(self, call_id: str) -> list[StoredAnswer]:
         async with self._connection() as db:

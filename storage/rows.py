@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
@@ -59,6 +59,12 @@ def to_question(row: Row) -> Question:
     return msgspec.convert(dict(row), Question)
 
 
+@lru_cache(maxsize=1024)
+def _shared(question: Question) -> Question:
+    """One value for what many interviews ask, held once in memory."""
+    return question
+
+
 def to_session(row: Row, *, questions: bool = True) -> StoredSession:
     """A row of `SESSION_COLUMNS`, with `PLANNED_QUESTIONS` unless ``questions`` is false."""
     fields = dict(row)
@@ -73,6 +79,7 @@ def to_session(row: Row, *, questions: bool = True) -> StoredSession:
         },
         InterviewSession,
     )
+    session = replace(session, questions=tuple(map(_shared, session.questions)))
     return StoredSession(session=session, **fields)
 
 
@@ -116,7 +123,7 @@ def to_open_call(text: str) -> OpenCall:
 @lru_cache(maxsize=1024)
 def _planned(row: bytes) -> Question:
     """One value for what many calls ask: decoded once, and held once in memory."""
-    return _question.decode(row)
+    return _shared(_question.decode(row))
 
 
 def to_answer(row: Row) -> StoredAnswer:

@@ -1,0 +1,72 @@
+"""Calls that this process registered a moment ago and that have not begun: their greeting asks no database.
+
+What is kept is what the registration has just read and written, so it may have changed since: whoever begins
+a call on it checks it against the database with the first write (`callbook`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from storage.ports import UNOPENED, OpenCall, StoredResponse, StoredSession
+
+MAX_EXPECTED: Final = 128
+"""More than this wait for nobody: the oldest is looked up in the database after all."""
+EXPECTED_S: Final = 60.0
+"""A call begins within seconds of its registration; Retell's access token lasts 30."""
+
+
+class ExpectedCalls:
+    """Each is taken once, by the first who looks it up. ``clock`` gives seconds that only grow.
+
+    The newest `MAX_EXPECTED` are kept, for `EXPECTED_S`.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._calls: dict[str, tuple[float, OpenCall]] = {}
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def __contains__(self, call_id: object) -> bool:
+        self._forget_old()
+        return call_id in self._calls
+
+    def add(self, stored: StoredSession, response: StoredResponse) -> None:
+        """``response`` is stored, and nobody has opened it."""
+        self._forget_old()
+        self._calls.pop(response.call_id, None)  # what is added last stands last
+        if len(self._calls) >= MAX_EXPECTED:
+            del self._calls[next(iter(self._calls))]
+        self._calls[response.call_id] = self._clock(), OpenCall(stored, response, (), UNOPENED)
+
+    def take(self, call_id: str) -> OpenCall | None:
+        self._forget_old()
+        _, call = self._calls.pop(call_id, (0.0, None))
+        return call
+
+    def forget(self, session_id: str) -> None:
+        """The interview was changed or cancelled: its calls are looked up in the database."""
+        for call_id in [k for k, (_, call) in self._calls.items() if call.stored.session.id == session_id]:
+            del self._calls[call_id]
+
+    def _forget_old(self) -> None:
+        now = self._clock()
+        while self._calls:
+            call_id, (added, _) = next(iter(self._calls.items()))
+            if now - added < EXPECTED_S:
+                return
+            del self._calls[call_id]
+
+
+def is_as_expected(opened: OpenCall, expected: OpenCall) -> bool:
+    """Whether nobody has begun or changed a call between its registration and its opening."""
+    now, then = opened.stored.session, expected.stored.session
+    same = (now.wishes, now.questions, opened.response.name) == (
+        then.wishes,
+        then.questions,
+        expected.response.name,
+    )
+    return same and opened.response.progress is None and not (opened.utterances or opened.follow_ups)
