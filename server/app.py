@@ -33,6 +33,7 @@ from server.audio_links import AudioLinks
 from server.auth import auth_middleware
 from server.callbook import GUEST, CallBook, Found
 from server.clients import build_leases, build_rates, build_retell, utc_now
+from server.expected import ExpectedCalls
 from server.findings import EvaluateService, FeedbackService
 from server.health import health_routes
 from server.interviewers import AgentInterviewerService, OwnLine
@@ -197,6 +198,7 @@ class _Services:
     interviews: MockInterviewService
     responses: ResponseService
     agents: AgentInterviewerService
+    expected: ExpectedCalls
     scorecard_url: Callable[[StoredSession, str], str]
 
 
@@ -276,7 +278,10 @@ def _build_services(
     viva: Viva, ground: _Ground, retell: RetellApi | None, keys: _Keys, lag: LoopLag
 ) -> _Services:
     writer = None if isinstance(viva.llm, OfflineLLM) else QuestionWriter(viva.llm)
-    interviews = MockInterviewService(ground.repo, ground.bank, writer, utc_now, viva.public_url)
+    expected = ExpectedCalls(time.monotonic)
+    interviews = MockInterviewService(
+        ground.repo, ground.bank, writer, utc_now, viva.public_url, expected.forget
+    )
     responses = ResponseService(ground.repo, utc_now)
 
     def scorecard_url(stored: StoredSession, call_id: str) -> str:
@@ -291,8 +296,9 @@ def _build_services(
         viva.settings.retell_agent_id,
         OwnLine(keys.join, viva.public_url, lag.refusal),
         scorecard_url,
+        expected.add,
     )
-    return _Services(interviews, responses, agents, scorecard_url)
+    return _Services(interviews, responses, agents, expected, scorecard_url)
 
 
 def _build_book(
@@ -314,6 +320,7 @@ def _build_book(
         clock=utc_now,
         unknown_calls=settings.retell_unknown_calls,
         leases=ground.leases,
+        expected=services.expected,
         owner=f"{socket.gethostname()}:{os.getpid()}",
         cue=CoachAgent(viva.llm).cue,
         shows_scores="realtime_scoring" in settings.flags,
@@ -322,7 +329,9 @@ def _build_book(
 
 
 def _retell_routes(viva: Viva, book: CallBook) -> list[web.RouteDef]:
-    endpoint = RetellEndpoint(viva.registry, book.find_retell, viva.settings.retell_ws_secret)
+    endpoint = RetellEndpoint(
+        viva.registry, book.find_retell, viva.settings.retell_ws_secret, expected=book.expected
+    )
     paths = ("/llm-websocket/{secret}/{call_id}", "/llm-websocket/{call_id}")
     return [web.get(path + slash, endpoint.handle) for path in paths for slash in ("", "/")]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, field, replace
@@ -94,7 +93,7 @@ class CallBook:
     unknown_calls: str
     leases: Leases
     owner: str
-    expected: ExpectedCalls = field(default_factory=lambda: ExpectedCalls(time.monotonic))
+    expected: ExpectedCalls
     cue: Cue | None = None
     shows_scores: bool = False
     host: str = GUEST
