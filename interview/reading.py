@@ -20,6 +20,11 @@ _REPEAT: Final = re.compile(
     r"|(?:repeat|rephrase) the question|say that again|pardon\?|what was the question)",
     re.IGNORECASE,
 )
+_STOP_TAIL: Final = 80
+"""Characters at the end of an answer in which a request to stop is looked for; the longest has 37."""
+_REPEAT_SIGNS: Final = ("repeat", "rephra", "t aga", "pardon", "what wa")
+"""Each request to repeat holds one of these. None has an "i" or "s", which stand for other letters too when
+case is ignored."""
 _NOTHING: Final = re.compile(
     r"^\W*(?:no|nope|not really|nothing|none|i(?:'m| am) (?:good|fine|all set)|that'?s (?:all|it)"
     r"|all clear|i don'?t (?:have|think))\b",
@@ -63,11 +68,19 @@ def has_words(answer: str) -> bool:
 
 
 def wants_to_stop(answer: str) -> bool:
-    return bool(_STOP.search(answer.strip()))
+    """A request at the very end."""
+    text = answer.strip()
+    start = len(text) - _STOP_TAIL
+    if start < 0 or _WORD.search(text, start + _STOP_TAIL // 2) is None:
+        start = 0  # short, or with a tail of signs only
+    return bool(_STOP.search(text, start))
 
 
 def asks_to_repeat(answer: str) -> bool:
     """A short request; a long answer that contains such words is an answer."""
+    lower = answer.lower()
+    if not any(sign in lower for sign in _REPEAT_SIGNS):
+        return False  # as a rule
     return len(first_words(answer, 26)) <= 25 and bool(_REPEAT.search(answer))
 
 

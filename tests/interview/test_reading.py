@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from interview import reading
 from interview.reading import (
     UNINTELLIGIBLE,
     asks_to_repeat,
@@ -49,6 +50,40 @@ def test_a_wish_to_stop_is_told_from_talk_about_stopping(text: str, yes: bool) -
 )
 def test_a_request_to_repeat_is_short(text: str, yes: bool) -> None:
     assert asks_to_repeat(text) is yes
+
+
+PIECES = st.sampled_from(
+    (
+        *("I would want", "like", "I'd", "let's", "can we", "please", "could you", "would you", "say"),
+        *("to", "STOP", "finish", "end the", "interview", "this interview", "here", "the call", "pardon?"),
+        *("repeat", "rephrase", "that", "it again", "the question", "what was", "against", "word " * 20),
+        *(
+            "K",
+            "\u0130",
+            "\u017f",
+            "\u0131",
+            "f\u0131n\u0131\u017fh",
+            "\u017ftop",
+            "rephra\u017fe",
+            "aga\u0130n",
+        ),
+        *(".", "!" * 39, " . " * 30, "_" * 41, "\n", "\u200b", "(x)", "-"),
+    )
+)
+
+
+@given(st.lists(st.tuples(PIECES | st.text(max_size=3), st.sampled_from((" ", "", "  "))), max_size=14))
+def test_requests_are_found_as_by_reading_the_whole_answer(pieces: list[tuple[str, str]]) -> None:
+    answer = "".join(f"{piece}{space}" for piece, space in pieces)
+    assert wants_to_stop(answer) == bool(reading._STOP.search(answer.strip()))
+    short = len(words_of(answer)) <= 25
+    assert asks_to_repeat(answer) == (short and bool(reading._REPEAT.search(answer)))
+
+
+@pytest.mark.parametrize("signs", ["." * 39, "." * 40, "." * 41, " !" * 100, "_" * 41])
+def test_signs_after_a_wish_to_stop_change_nothing(signs: str) -> None:
+    answer = f"{'and so on ' * 20}I would want to finish this interview{signs}"
+    assert wants_to_stop(answer) == ("_" not in signs)
 
 
 def test_speech_without_words() -> None:
