@@ -109,9 +109,10 @@ class Conversation:
         newest: Made | None = None,
     ) -> None:
         self.wishes, self.questions, self.name = wishes, tuple(questions), name
+        self._planned = {question.id: question for question in reversed(self.questions)}
         self.progress = progress or Progress()
         self._said: dict[tuple[TurnId, Speaker], Said] = {(s.turn, s.speaker): s for s in said}
-        self._order = sorted(self._said, key=_place)
+        self._order = sorted(self._said)  # in a turn: "candidate" sorts before "interviewer"
         self._in_order = tuple(self._said[key] for key in self._order)
         self._items: list[tuple[int, str]] = []
         self._matched: list[tuple[str, TurnId, bool]] = []
@@ -145,8 +146,7 @@ class Conversation:
         return self._question(self._question_id)
 
     def _question(self, question_id: str | None) -> Question | None:
-        planned = next((q for q in self.questions if q.id == question_id), None)
-        return planned or self._follow_ups.get(question_id or "")
+        return self._planned.get(question_id or "") or self._follow_ups.get(question_id or "")
 
     @property
     def standing(self) -> Standing:
@@ -164,12 +164,13 @@ class Conversation:
         return last if last and last.speaker is Speaker.CANDIDATE else None
 
     def decide(self, because: Prompting, text: str, left_s: float, max_probes: int) -> Directive:
-        directive = decide(self.questions, self.progress, because, text, left_s, max_probes)
         picked = tuple(question.reason for question in self._follow_ups.values() if question.reason)
-        current, asked = directive.current, self.question
-        if directive.steps[0] in (Step.REPEAT, Step.CLARIFY, Step.NUDGE) and asked is not None and asked.text:
-            current = asked  # a follow-up is asked again as itself
-        return replace(directive, picked=picked, current=current)
+        directive = decide(self.questions, self.progress, because, text, left_s, max_probes, picked)
+        if directive.steps[0] in (Step.REPEAT, Step.CLARIFY, Step.NUDGE):
+            asked = self.question
+            if asked is not None and asked.text:
+                return replace(directive, current=asked)  # a follow-up is asked again as itself
+        return directive
 
     # --- writing -------------------------------------------------------------------------------
 
@@ -219,7 +220,9 @@ class Conversation:
         old = self._said.get(key)
         if old and old.text == text and spoken in (None, old.spoken):
             return
-        place = bisect_left(self._order, _place(key), key=_place)
+        if text and speaker is Speaker.CANDIDATE:
+            self._absorb_repeated(turn, text)
+        place = bisect_left(self._order, key)
         if not text:
             if self._said.pop(key, None):
                 del self._order[place]
@@ -227,9 +230,6 @@ class Conversation:
                 self._changed.discard(key)
                 self._removed.add(key)
             return
-        if speaker is Speaker.CANDIDATE:
-            self._absorb_repeated(turn, text)
-            place = bisect_left(self._order, _place(key), key=_place)
         persona = question = None
         if old:
             persona, question = old.persona, old.question_id
@@ -315,7 +315,7 @@ class Conversation:
         return min(kept, len(self._matched))
 
     def _ours_after(self, turn: TurnId) -> list[Said]:
-        start = bisect_right(self._order, (turn, 1), key=_place)
+        start = bisect_right(self._order, (turn, Speaker.INTERVIEWER))
         return [self._said[key] for key in self._order[start:] if key[1] is Speaker.INTERVIEWER]
 
     def _match(self, item: str, last: TurnId) -> tuple[TurnId, bool]:
@@ -367,7 +367,7 @@ class Conversation:
 
     def take_changes(self) -> Changes:
         """What is to be stored; afterwards nothing is dirty. Give it back with `put_back` on failure."""
-        said = tuple(self._said[key] for key in sorted(self._changed, key=lambda k: (k[0], k[1])))
+        said = tuple(self._said[key] for key in sorted(self._changed))
         answers = tuple(
             Answer(s.turn, s.question_id, s.text, s.spoken)
             for s in said
@@ -387,11 +387,6 @@ class Conversation:
         self._moved = True
 
 
-def _place(key: tuple[TurnId, Speaker]) -> tuple[TurnId, int]:
-    """In a turn the candidate speaks before the reply."""
-    return key[0], int(key[1] is Speaker.INTERVIEWER)
-
-
 def _common(before: tuple[Utterance, ...], now: tuple[Utterance, ...]) -> int:
     """How many utterances are the same from the start on."""
     size = min(len(before), len(now))
@@ -408,6 +403,8 @@ def _split_after(text: str, count: int) -> tuple[str, str]:
 
 
 def _begins(text: str, heard: str) -> bool:
+    if text == heard:  # as a rule, and words are slow to find
+        return bool(first_words(heard, 1))
     theirs = first_words(heard, 6)
     return bool(theirs) and first_words(text, len(theirs)) == theirs
 

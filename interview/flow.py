@@ -124,8 +124,9 @@ def decide(
     answer: str,
     left_s: float,
     max_probes: int = 2,
+    picked: tuple[str, ...] = (),
 ) -> Directive:
-    """The moves open now. ``left_s``: seconds until the interview's time is up."""
+    """The moves open now. ``left_s``: seconds until the time is up; ``picked``: see `Directive`."""
     current = questions[progress.index] if 0 <= progress.index < len(questions) else None
     index = _upcoming(questions, progress.index, left_s)
     upcoming = questions[index] if index < len(questions) else None
@@ -134,7 +135,7 @@ def decide(
     room_s = budget_s - _owed_s(questions[progress.index + 1 :], current)
     spare_s = budget_s - planned_s
     steps = _steps(progress, because, answer, current, upcoming, left_s, room_s, spare_s, max_probes)
-    return Directive(steps, answer, current, upcoming, index, progress.probes, left_s)
+    return Directive(steps, answer, current, upcoming, index, progress.probes, left_s, picked)
 
 
 def _steps(
