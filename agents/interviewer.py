@@ -204,9 +204,11 @@ class InterviewerAgent:
         loop = asyncio.get_running_loop()
         began = loop.time()
         async with aclosing(self.llm.stream(prompt)) as stream:
-            first: asyncio.Task[str] = loop.create_task(_next(stream))
+            waiter: asyncio.Future[None] = loop.create_future()
+            first: asyncio.Task[str] = loop.create_task(_next(stream, waiter))
+            late = loop.call_later(self.patience.hold, _wake, waiter)
             try:
-                await asyncio.wait((first,), timeout=self.patience.hold)
+                await waiter  # one step less than waiting for the task: each counts before the first word
                 if not first.done():
                     yield None
                     left = began + self.patience.give_up - loop.time()
@@ -215,6 +217,7 @@ class InterviewerAgent:
                     raise LlmError(self.llm.model, f"no word within {self.patience.give_up:g} s")
                 yield first.result()
             finally:
+                late.cancel()
                 await _dropped(first)
             while True:
                 try:
@@ -262,10 +265,19 @@ class InterviewerAgent:
         )
 
 
-async def _next(stream: AsyncGenerator[str, None]) -> str:
-    async for piece in stream:
-        return piece
-    raise LlmError("model", "ended without a word")
+async def _next(stream: AsyncGenerator[str, None], waiter: asyncio.Future[None]) -> str:
+    """The first piece. ``waiter`` is done as soon as it has come, or cannot come any more."""
+    try:
+        async for piece in stream:
+            return piece
+        raise LlmError("model", "ended without a word")
+    finally:
+        _wake(waiter)
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 def _messages(reply: Reply) -> tuple[Message, ...]:

@@ -19,19 +19,23 @@ class PromptError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PromptFile:
-    """``source`` is ``name.vN@hash``: what a stored score or question names."""
+    """``source`` is ``name.vN@hash``: what a stored score or question names.
+
+    ``parts``: the text cut at its placeholders once, each stretch with the name of the one that follows it.
+    """
 
     name: str
     version: int
     text: str
     source: str
+    parts: tuple[tuple[str, str | None], ...]
     fields: frozenset[str]
 
     def fill(self, values: Mapping[str, object]) -> str:
         if self.fields != values.keys():
             wrong = ", ".join(sorted(self.fields ^ values.keys()))
             raise PromptError(f"{self.source}: placeholders and values differ in {wrong}")
-        return self.text.format_map({name: str(value) for name, value in values.items()})
+        return "".join([text if name is None else f"{text}{values[name]}" for text, name in self.parts])
 
 
 @cache
@@ -45,9 +49,10 @@ def load_prompt(name: str, version: int) -> PromptFile:
     if not path.is_file():
         raise PromptError(f"there is no prompt {name} version {version}")
     text = path.read_text("utf-8").strip()
-    fields = frozenset(field for _, field, _, _ in string.Formatter().parse(text) if field)
+    parts = tuple((before, name) for before, name, _, _ in string.Formatter().parse(text))
+    fields = frozenset(name for _, name in parts if name)
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-    return PromptFile(name, version, text, f"{name}.v{version}@{digest}", fields)
+    return PromptFile(name, version, text, f"{name}.v{version}@{digest}", parts, fields)
 
 
 def preload_prompts() -> None:
