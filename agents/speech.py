@@ -38,6 +38,11 @@ _SCORES: Final = re.compile(
     r"|\byou(?:'ve| have)? (?:passed|failed)\b|\b(?:i|we)(?:'d| would|'ll| will) (?:score|rate|grade)\b",
     re.IGNORECASE,
 )
+_SIGNS: Final = (
+    "great excellent fantastic wonderful awesome amazing brilliant perfect impress outstanding superb "
+    "terrific good nice strong solid well love spot score rate grade passed failed"
+).split()
+"""Without one of these words and without a digit there is neither praise nor a score."""
 
 
 class _Line(msgspec.Struct):
@@ -124,7 +129,7 @@ class SpeechGuard:
         self._dropping = dropped and not ends
         if not any(c.isalnum() for c in text) or dropped or _NUMBER.fullmatch(text):
             return []
-        if _PRAISE.search(text) or _SCORES.search(text) or (not self._questions and text.endswith("?")):
+        if _judges(text) or (not self._questions and text.endswith("?")):
             self._dropping = not ends and text[-1] not in ",;:—"
             return []
         return [text[0].upper() + text[1:] if text[0].islower() and self._at_start(clause) else text]
@@ -132,3 +137,12 @@ class SpeechGuard:
     @staticmethod
     def _at_start(clause: str) -> bool:
         return clause[:1].isspace() is False and clause[:1].isupper()
+
+
+def _judges(text: str) -> bool:
+    """True for praise and scores. As a rule there is no sign of either, and the patterns are slow."""
+    if text.isascii():  # elsewhere letters beyond "a" to "z" may stand for those of a sign
+        lower = text.lower()
+        if not any(sign in lower for sign in _SIGNS) and not any(digit in text for digit in "0123456789"):
+            return False
+    return bool(_PRAISE.search(text) or _SCORES.search(text))

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents import speech
 from agents.speech import MAX_HEADER, Header, SpeechGuard
 from interview.flow import Judgement, Step
 
@@ -85,3 +86,65 @@ def test_plain_speech_comes_out_whole_whatever_the_pieces(parts: list[str]) -> N
     whole = through(text, 10_000)[1]
     assert all(through(text, size)[1] == whole for size in (1, 2, 3, 11))
     assert whole.split() == [word for word in text.split() if any(c.isalnum() for c in word)]
+
+
+VERDICTS = (
+    *(
+        "what a",
+        "that was really",
+        "such a",
+        "your",
+        "great",
+        "Excellent",
+        "awesome",
+        "good",
+        "nice",
+        "strong",
+    ),
+    *(
+        "well-structured",
+        "answer",
+        "work",
+        "job",
+        "well",
+        "done",
+        "nicely",
+        "put",
+        "love that",
+        "I'm impressed",
+    ),
+    *(
+        "this is very",
+        "spot on",
+        "perfect",
+        "score",
+        "points",
+        "marks",
+        "rating",
+        "rated",
+        "7",
+        "\u0667",
+        "/",
+        "out of",
+    ),
+    *(
+        "percent of",
+        "10",
+        "you",
+        "have",
+        "passed",
+        "failed",
+        "we would",
+        "rate",
+        "grade",
+        "and then",
+        "the cache",
+    ),
+    *("solid point", "STRONG start", "\u017ftrong", "n\u0131ce", "\u212anow", "'ve", ".", "?", ","),
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from(VERDICTS), st.sampled_from((" ", "", "-"))), max_size=8))
+def test_a_verdict_is_never_missed_for_want_of_a_sign(pieces: list[tuple[str, str]]) -> None:
+    text = "".join(f"{piece}{space}" for piece, space in pieces)
+    assert speech._judges(text) == bool(speech._PRAISE.search(text) or speech._SCORES.search(text))
