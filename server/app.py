@@ -56,6 +56,7 @@ from server.rest_scorecard import ScorecardRest
 from server.retell_api import RetellApi
 from server.retell_ws import RetellEndpoint
 from server.settings import Settings, public_url
+from server.sign_in import open_sign_in
 from server.tokens import READ, READ_S, CallTokens
 from server.voice import Engine, is_recorded, open_voice
 from server.webhook import RetellWebhook
@@ -129,10 +130,11 @@ async def open_viva(
         if llm is None:
             llm = _open_llm(settings, ground.session, metrics, stack)
         retell = _open_retell(settings, stack)
+        sign_in = await stack.enter_async_context(open_sign_in(settings, ground.session))
         keys, pages = _keys(settings), await asyncio.to_thread(read_pages)
         app = web.Application(
             client_max_size=MAX_BODY,
-            middlewares=[problems, lost_middleware(pages), auth_middleware(settings, time.time, keys.read)],
+            middlewares=[problems, lost_middleware(pages), auth_middleware(sign_in, keys.read)],
         )
         viva = Viva(settings, app, registry, ground.pool, llm)
         sound = await _open_sound(viva, ground, voice, stack)

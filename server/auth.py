@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import OctKey
 
+from server.issuer_keys import PAUSE_S, IssuerAway
 from server.problems import Problem
 from server.rest import CANDIDATE, GUEST_OF, LOCAL_CANDIDATE, ROLES, ROOT
-from server.settings import Settings
+from server.sign_in import NotSignedIn, SignIn
 from server.tokens import MARK, CallTokens, TokenRefused
 
 OWNED: Final = (
@@ -34,24 +32,23 @@ STAFF: Final = ("coach", "owner")
 """Roles that may see every candidate's interviews."""
 
 
-def auth_middleware(settings: Settings, now: Callable[[], float], guests: CallTokens) -> Middleware:
+def auth_middleware(sign_in: SignIn | None, guests: CallTokens) -> Middleware:
     """Sets ``request[CANDIDATE]`` on the candidate's paths; 401 where no valid token comes.
 
-    ``now`` gives Unix seconds, for the tokens' expiry. ``guests`` checks the tokens of who has none of the
+    Without ``sign_in`` everybody is the one local user. ``guests`` checks the tokens of who has none of the
     identity provider's. A signed link to a stretch of sound is checked where it leads.
     """
-    key = OctKey.import_key(settings.jwt_secret) if settings.jwt_secret else None
 
     @web.middleware
     async def authenticate(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path.startswith(OWNED) and not is_signed_link(request):
-            if settings.auth == "local":
+            if sign_in is None:
                 request[CANDIDATE], request[ROLES] = LOCAL_CANDIDATE, frozenset(STAFF)
             elif (token := token_of(request)).startswith(MARK):
                 request[GUEST_OF] = guest_of(request, token)
                 request[CANDIDATE], request[ROLES] = f"guest:{request[GUEST_OF]}", frozenset()
             else:
-                claims = claims_of(token)
+                claims = await claims_of(sign_in, token)
                 request[CANDIDATE], request[ROLES] = f"user:{claims['sub']}", roles_in(claims)
         return await handler(request)
 
@@ -69,24 +66,23 @@ def auth_middleware(settings: Settings, now: Callable[[], float], guests: CallTo
             )
         return call_id
 
-    def claims_of(token: str) -> dict[str, Any]:
-        if key is None:
-            raise _unauthorised()
-        required = jwt.JWTClaimsRegistry(
-            now=int(now()),
-            leeway=30,
-            sub={"essential": True},
-            exp={"essential": True},
-            **_expected(settings),
-        )
-        try:
-            claims: dict[str, Any] = jwt.decode(token, key, algorithms=["HS256"]).claims
-            required.validate(claims)
-        except (JoseError, ValueError):
-            raise _unauthorised() from None
-        return claims
-
     return authenticate
+
+
+async def claims_of(sign_in: SignIn, token: str) -> dict[str, Any]:
+    """What a token says of who sends it. Raises Problem: 401, or 503 while it cannot be checked."""
+    try:
+        return await sign_in.claims_of(token)
+    except NotSignedIn as why:
+        raise _unauthorised(f"{why} Sign in again.") from None
+    except IssuerAway:
+        raise Problem(
+            503,
+            "sign_in_unavailable",
+            "Sign-in is not possible now",
+            "The identity provider's keys cannot be fetched; try again shortly.",
+            headers={"Retry-After": f"{PAUSE_S:.0f}"},
+        ) from None
 
 
 def token_of(request: web.Request) -> str:
@@ -102,26 +98,22 @@ def is_signed_link(request: web.Request) -> bool:
 
 
 def roles_in(claims: Mapping[str, Any]) -> frozenset[str]:
-    """The roles we know in a token's ``roles``, a list of names or one name."""
-    named = claims.get("roles")
-    names = named if isinstance(named, list) else [named]
+    """The roles we know in a token's ``roles`` or ``permissions``, each a list of names or one name.
+
+    Auth0 keeps the name ``roles`` to itself and gives what an API knows of as ``permissions``.
+    """
+    names: list[Any] = []
+    for claim in ("roles", "permissions"):
+        named = claims.get(claim)
+        names += named if isinstance(named, list) else [named]
     return frozenset(role for role in STAFF if role in names)
 
 
-def _expected(settings: Settings) -> dict[str, jwt.ClaimsOption]:
-    expected: dict[str, jwt.ClaimsOption] = {}
-    if settings.oidc_issuer:
-        expected["iss"] = {"essential": True, "value": settings.oidc_issuer}
-    if settings.oidc_audience:
-        expected["aud"] = {"essential": True, "value": settings.oidc_audience}
-    return expected
-
-
-def _unauthorised() -> Problem:
+def _unauthorised(why: str = "") -> Problem:
     return Problem(
         401,
         "unauthorised",
         "Not signed in",
-        "Send a valid token as Authorization: Bearer.",
+        why or "Send a valid token as Authorization: Bearer.",
         headers={"WWW-Authenticate": "Bearer"},
     )

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+import aiohttp
+
+from server.issuer_keys import IssuerAway, IssuerKeys, getter
 from server.settings import RESERVED_FLAGS, Settings, SettingsError
 from server.stt_providers import choose_stt
 from server.tts_providers import choose_tts
@@ -38,7 +43,7 @@ async def examine(settings: Settings) -> list[Finding]:
         Finding(
             "redis", True, "configured" if settings.redis_url else "not set: leases stay in this process"
         ),
-        _sign_in(settings),
+        await _sign_in(settings),
         *_flags(settings),
     ]
 
@@ -48,10 +53,24 @@ def render(findings: list[Finding]) -> str:
     return "".join(f"{'ok ' if f.ok else 'BAD'}  {f.part:<{width}}  {f.says}\n" for f in findings)
 
 
-def _sign_in(settings: Settings) -> Finding:
+async def _sign_in(settings: Settings) -> Finding:
     if settings.auth == "local":
         return Finding("sign-in", True, "one local user")
-    return Finding("sign-in", True, "signed tokens")
+    if settings.jwt_secret is not None:
+        return Finding("sign-in", True, "tokens signed with VIVA_JWT_SECRET (HS256)")
+    issuer = settings.oidc_issuer or ""
+    async with (
+        aiohttp.ClientSession() as session,
+        aclosing(IssuerKeys(issuer, getter(session), time.monotonic)) as keys,
+    ):
+        try:
+            count = await keys.count()
+        except IssuerAway as trouble:
+            return Finding("sign-in", False, str(trouble))
+    if not count:
+        return Finding("sign-in", False, f"{issuer} publishes no key that tokens could be signed with")
+    unsafe = "" if issuer.startswith("https:") else "; over plain http, so keep its network to yourself"
+    return Finding("sign-in", True, f"tokens of {issuer}, {count} keys{unsafe}")
 
 
 def _flags(settings: Settings) -> list[Finding]:

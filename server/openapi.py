@@ -96,6 +96,7 @@ def _operation(
     if operation.owned:
         problems[401] = (*problems.get(401, ()), "unauthorised")
         problems[403] = (*problems.get(403, ()), "not_for_guests")
+        problems[503] = (*problems.get(503, ()), "sign_in_unavailable")
     made: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,

@@ -366,10 +366,11 @@ def _check_auth(settings: Settings) -> None:
             f"VIVA_AUTH=local lets everyone in, and VIVA_HOST is {settings.host!r}: "
             "write VIVA_HOST=127.0.0.1 or VIVA_AUTH=oidc."
         )
-    if settings.auth == "oidc" and not settings.jwt_secret:
+    issuer_given = settings.oidc_issuer and settings.oidc_audience
+    if settings.auth == "oidc" and not settings.jwt_secret and not issuer_given:
         raise SettingsError(
-            "VIVA_AUTH=oidc needs VIVA_JWT_SECRET, without which nobody can sign in: "
-            f"write the secret that tokens are signed with (HS256), at least {_MIN_SECRET} characters."
+            "VIVA_AUTH=oidc needs to know whose tokens let people in: write VIVA_OIDC_ISSUER and "
+            "VIVA_OIDC_AUDIENCE, or VIVA_JWT_SECRET for tokens signed with HS256."
         )
 
 

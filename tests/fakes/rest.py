@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,22 +89,29 @@ async def no_voice(_: Found) -> Voice:
     raise AssertionError("this test holds no call on our own line")
 
 
+@asynccontextmanager
+async def app_at(dsn: str, *, llm: LLM | None = None, **more: Any) -> AsyncIterator[Rest]:
+    """A fresh app; ``more`` are settings."""
+    async with FakeRetellApi(KEY) as retell:
+        given: dict[str, Any] = {
+            "database_url": dsn,
+            "public_url": PUBLIC,
+            "retell_api_key": KEY,
+            "retell_base_url": retell.url,
+            "retell_agent_id": "agent_default",
+        }
+        async with (
+            open_viva(Settings(**given | more), llm=llm, voice=no_voice) as viva,
+            TestClient(TestServer(viva.app)) as client,
+        ):
+            yield Rest(viva, client, retell)
+
+
 def serve(dsn: str, act: Callable[[Rest], Awaitable[None]], *, llm: LLM | None = None, **more: Any) -> None:
     """Run ``act`` against a fresh app."""
 
     async def work() -> None:
-        async with asyncio.timeout(GUARD_S), FakeRetellApi(KEY) as retell:
-            given: dict[str, Any] = {
-                "database_url": dsn,
-                "public_url": PUBLIC,
-                "retell_api_key": KEY,
-                "retell_base_url": retell.url,
-                "retell_agent_id": "agent_default",
-            }
-            async with (
-                open_viva(Settings(**given | more), llm=llm, voice=no_voice) as viva,
-                TestClient(TestServer(viva.app)) as client,
-            ):
-                await act(Rest(viva, client, retell))
+        async with asyncio.timeout(GUARD_S), app_at(dsn, llm=llm, **more) as rest:
+            await act(rest)
 
     asyncio.run(work())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import time
@@ -11,12 +12,14 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
-from tests.fakes.rest import ROOT, Rest, serve
+from server.auth import roles_in
+from tests.fakes.issuer import AUDIENCE, Issuer, rsa
+from tests.fakes.rest import GUARD_S, ROOT, Rest, app_at, serve
 
 pytestmark = pytest.mark.postgres
 
 SECRET = "a secret of thirty-two characters!"
-ISSUER, AUDIENCE = "https://id.example", "viva"
+ISSUER = "https://id.example"
 OIDC: dict[str, Any] = {
     "auth": "oidc",
     "jwt_secret": SECRET,
@@ -85,3 +88,51 @@ def test_a_good_token_lets_in_who_it_names(dsn: str) -> None:
         assert seen.json["items"] == []
 
     serve(dsn, act, **OIDC)
+
+
+def test_tokens_of_an_issuer_let_in_by_the_keys_it_publishes(dsn: str) -> None:
+    key = rsa("one")
+
+    async def work() -> None:
+        async with asyncio.timeout(GUARD_S), Issuer(key) as issuer:
+            given: dict[str, Any] = {"auth": "oidc", "oidc_issuer": issuer.url, "oidc_audience": AUDIENCE}
+            async with app_at(dsn, **given) as rest:
+                made = await rest.post(ROOT, {"role": "Nurse"}, Authorization=f"Bearer {issuer.token()}")
+                assert made.status == 201
+                path = f"{ROOT}/{made.json['sessionId']}"
+                for who, status in (("ada", 200), ("bob", 404)):
+                    got = await rest.get(path, Authorization=f"Bearer {issuer.token(sub=who)}")
+                    assert got.status == status
+                for wrong in (issuer.token(aud="others"), signed(issuer.claims()).partition(" ")[2]):
+                    got = await rest.get(ROOT, Authorization=f"Bearer {wrong}")
+                    assert got.problem() == (401, "unauthorised")
+                    assert "The token is " in got.json["detail"]
+                assert issuer.asked == {"discovery": 1, "keys": 1}
+
+    asyncio.run(work())
+
+
+def test_an_issuer_that_is_away_at_first_lets_nobody_in_and_says_so(dsn: str) -> None:
+    key = rsa("one")
+
+    async def work() -> None:
+        async with asyncio.timeout(GUARD_S), Issuer(key) as issuer:
+            issuer.script = [503]
+            given: dict[str, Any] = {"auth": "oidc", "oidc_issuer": issuer.url, "oidc_audience": AUDIENCE}
+            async with app_at(dsn, **given) as rest:
+                got = await rest.get(ROOT, Authorization=f"Bearer {issuer.token()}")
+                assert got.problem() == (503, "sign_in_unavailable")
+                assert got.headers["Retry-After"] == "10"
+                assert (await rest.get("/readyz")).status == 200
+
+    asyncio.run(work())
+
+
+def test_roles_come_as_roles_or_as_permissions() -> None:
+    assert roles_in({"roles": "coach"}) == {"coach"}
+    assert roles_in({"roles": ["reader", "owner"], "permissions": ["read:all", "coach"]}) == {
+        "coach",
+        "owner",
+    }
+    assert roles_in({"roles": {"owner": True}, "permissions": None, "role": "owner"}) == frozenset()
+    assert roles_in({"roles": [["owner"], 7]}) == frozenset()

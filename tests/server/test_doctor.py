@@ -8,6 +8,7 @@ from server.doctor import Finding, examine, render
 from server.settings import Settings
 from storage.jobs import enqueue, score_job
 from storage.wire import open_pool
+from tests.fakes.issuer import Issuer, ec, rsa
 
 
 def database(dsn: str) -> Finding:
@@ -49,3 +50,24 @@ def test_flags_with_nothing_behind_them_are_told() -> None:
     found = {f.part: f for f in asyncio.run(examine(Settings(flags=frozenset({"avatar"}))))}
     assert found["flags"].says == "avatar: nothing in this version looks at it"
     assert "flags" not in {f.part for f in asyncio.run(examine(Settings()))}
+
+
+def test_who_signs_tokens_is_asked_for_its_keys() -> None:
+    async def sign_in(issuer: str, secret: str | None = None) -> Finding:
+        settings = Settings(auth="oidc", oidc_issuer=issuer, oidc_audience="viva", jwt_secret=secret)
+        return next(f for f in await examine(settings) if f.part == "sign-in")
+
+    async def work() -> None:
+        async with Issuer(rsa("one"), ec("two")) as issuer:
+            found = await sign_in(issuer.url)
+            assert found.ok
+            assert found.says.startswith(f"tokens of {issuer.url}, 2 keys; over plain http")
+            issuer.script = [404]
+            found = await sign_in(issuer.url)
+            assert not found.ok
+            assert "answered 404: check VIVA_OIDC_ISSUER" in found.says
+            issuer.keys = []
+            assert not (await sign_in(issuer.url)).ok
+            assert (await sign_in(issuer.url, "s" * 32)).says.endswith("(HS256)")
+
+    asyncio.run(work())

@@ -88,7 +88,11 @@ def test_every_kind_of_value_is_read(tmp_path: Path) -> None:
         ({"VIVA_HOST": "viva.example.org"}, "VIVA_AUTH", "127.0.0.1"),
         ({"VIVA_AUTH": "basic"}, "VIVA_AUTH", "oidc"),
         ({"VIVA_AUTH": "oidc"}, "VIVA_AUTH", "VIVA_JWT_SECRET"),
-        ({"VIVA_AUTH": "oidc", "VIVA_OIDC_ISSUER": "https://id.example.org"}, "VIVA_AUTH", "VIVA_JWT_SECRET"),
+        (
+            {"VIVA_AUTH": "oidc", "VIVA_OIDC_ISSUER": "https://id.example.org"},
+            "VIVA_AUTH",
+            "VIVA_OIDC_AUDIENCE",
+        ),
         ({"VIVA_JWT_SECRET": "hunter22"}, "VIVA_JWT_SECRET", "32"),
         ({"VIVA_SECRET": "hunter22"}, "VIVA_SECRET", "32"),
         ({"VIVA_FLAGS": "audio_scorin"}, "VIVA_FLAGS", "audio_scoring"),
@@ -138,6 +142,9 @@ def test_signed_tokens_open_the_server_to_others() -> None:
     assert load_settings(given, None).auth == "oidc"
     settings = load_settings(given | {"VIVA_OIDC_ISSUER": "https://id.example.org"}, None)
     assert settings.oidc_issuer == "https://id.example.org"
+    issuer = {"VIVA_OIDC_ISSUER": "https://id.example.org/", "VIVA_OIDC_AUDIENCE": "viva"}
+    settings = load_settings({"VIVA_AUTH": "oidc"} | issuer, None)
+    assert (settings.jwt_secret, settings.oidc_audience) == (None, "viva")
 
 
 def test_the_public_url_follows_the_bound_port() -> None:
