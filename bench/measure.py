@@ -7,6 +7,7 @@ import resource
 import statistics
 import time
 import urllib.request
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -19,6 +20,8 @@ UPDATE_BYTES: Final = 5_000
 UPDATES: Final = 40
 TURNS: Final = 3
 """Measured turns per call, after one that warms the call up."""
+REGISTERED_BEFORE: Final = 8
+"""Rounds between a call's registration and its connection: some seconds, as with a page and Retell."""
 IDLE_CALLS: Final = (1, 100, 1000)
 MINUTES: Final = (1, 30, 120)
 
@@ -151,16 +154,17 @@ def grow(call: Call, items: int) -> list[Item]:
 def _rounds(
     plan: Plan, servers: tuple[Server, Server, Server], desk: Desk, llm: Http, results: Results
 ) -> None:
-    registered = [desk.new_call() for _ in range(plan.rounds + 2)]
+    registered = deque(desk.new_call() for _ in range(REGISTERED_BEFORE))
     asked_before, asked = llm.get("/count")["completions"], 0
     # A peer keeps nothing of a call; any transcript of Viva's size costs it the same.
     update_items = transcript(TRANSCRIPT_ITEMS, UPDATE_BYTES)
     peer_items = update_items
     for number in range(-2, plan.rounds):
+        registered.append(desk.new_call())
         order = servers[number % 3 :] + servers[: number % 3]
         for server in order:
             is_viva = server.name == "Viva"
-            call = open_call(server.port, registered[number + 2] if is_viva else f"call_{number}")
+            call = open_call(server.port, registered.popleft() if is_viva else f"call_{number}")
             items = peer_items
             if is_viva:
                 items = peer_items = grow(call, TRANSCRIPT_ITEMS)

@@ -174,8 +174,8 @@ scattered over these arenas and keep them.
 - *First content* is from the last byte of `response_required` sent to the first frame with words. Viva waits for the
   model's first line and its first whole clause; the demo passes on whatever comes. A transcript of 64 utterances goes
   with each request. The first turn of each call only warms it up.
-- *Connect* is from the TCP connect to the greeting; Viva looks the registered call up in its database for it, in
-  one round trip that waits for no disk.
+- *Connect* is from the TCP connect to the greeting. The call was registered with Viva some seconds before; Viva
+  greets on what it remembers of that, and opens the call in its database with the first write.
 - *update_only*: forty frames and a ping in one write, until the ping's echo, less a ping alone, over forty.
 - *Memory per live call* is the growth of resident memory and swap, with {results.opened} idle calls for Viva and
   {plan.peer_calls} for the others.

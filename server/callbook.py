@@ -20,7 +20,7 @@ from interview.flow import Progress, Stage
 from interview.model import SessionStatus
 from interview.threads import Given, finished, root_of
 from server.call import Cue, LiveCall
-from server.expected import ExpectedCalls, is_as_expected
+from server.expected import ExpectedCalls, Ownership
 from server.interviews import MockInterviewService, ResponseService
 from server.leasing import keeping
 from server.line import AnswerScored, ManagedLine
@@ -28,7 +28,6 @@ from server.logs import safe_call_id
 from server.metrics import Metrics
 from server.registry import CallRegistry
 from storage.ports import (
-    UNOPENED,
     CallChanges,
     CallStore,
     Closed,
@@ -203,13 +202,13 @@ class CallBook:
         self, call_id: str, line: ManagedLine, conversation: Conversation, opened: OpenCall
     ) -> None:
         finished_threads, pauses = _Finished(conversation), _Pauses(opened.response)
-        token, sound = _Token(self.calls, opened), _sound_of(opened.response)
+        owned, sound = Ownership(self.calls, opened), _sound_of(opened.response)
 
         async def save(changes: Changes) -> None:
             fresh = finished_threads.fresh(changes)
             pauses.take(changes.answers)
             stored = _stored(changes, sound, pauses.newest)
-            await self.calls.save_call(call_id, await token.fence(), replace(stored, finished=fresh))
+            await self.calls.save_call(call_id, await owned.fence(), replace(stored, finished=fresh))
             finished_threads.queued(fresh, changes)
 
         call = LiveCall(call_id, line, conversation, self.interviewer, save, self.metrics.turn, self.cue)
@@ -222,7 +221,7 @@ class CallBook:
         status = SessionStatus.COMPLETED if finished else SessionStatus.INTERRUPTED
         try:
             await self.calls.end_call(
-                call_id, await token.fence(), status=status.value, reason=reason.value, at=self.clock()
+                call_id, await owned.fence(), status=status.value, reason=reason.value, at=self.clock()
             )
         except Fenced:
             log.info("another owner has the call", call_id=safe_call_id(call_id))
@@ -247,35 +246,6 @@ def restore(opened: OpenCall) -> Conversation:
         follow_ups=opened.follow_ups,
         newest=Made.from_data((opened.response.progress or {}).get("newest")),
     )
-
-
-class _Token:
-    """The fencing token that goes with each write of a call.
-
-    A call that began as it was expected asks for it with its first write, and only then for what is stored.
-    """
-
-    def __init__(self, calls: CallStore, begun: OpenCall) -> None:
-        self._calls, self._begun, self._fence = calls, begun, begun.fence
-        self._asked = self._refused = False
-
-    async def fence(self) -> int:
-        """Raises Fenced when the call is not what it was expected to be; StorageDown: ask again."""
-        if self._refused:
-            raise Fenced("this call has begun elsewhere, or was changed or cancelled before it began")
-        if self._fence == UNOPENED:
-            # Whoever opens it first owns it. Once an answer got lost, that may have been this very call:
-            # then what is stored tells.
-            first, self._asked = not self._asked, True
-            try:
-                opened = await self._calls.open_call(self._begun.response.call_id, first=first)
-            except (Closed, Fenced, NotFound):
-                opened = None
-            if opened is None or not is_as_expected(opened, self._begun):
-                self._refused = True
-                return await self.fence()
-            self._fence = opened.fence
-        return self._fence
 
 
 class _Finished:

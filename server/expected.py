@@ -1,7 +1,7 @@
 """Calls that this process registered a moment ago and that have not begun: their greeting asks no database.
 
-What is kept is what the registration has just read and written, so it may have changed since: whoever begins
-a call on it checks it against the database with the first write (`callbook`).
+What is kept is what the registration has just read and written. It may have changed since: a call that begins
+with it is opened in the database, and compared, with its first write.
 """
 
 from __future__ import annotations
@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from storage.ports import UNOPENED, OpenCall, StoredResponse, StoredSession
+from storage.ports import (
+    UNOPENED,
+    CallStore,
+    Closed,
+    Fenced,
+    NotFound,
+    OpenCall,
+    StoredResponse,
+    StoredSession,
+)
 
 MAX_EXPECTED: Final = 128
 """More than this wait for nobody: the oldest is looked up in the database after all."""
@@ -70,3 +79,32 @@ def is_as_expected(opened: OpenCall, expected: OpenCall) -> bool:
         expected.response.name,
     )
     return same and opened.response.progress is None and not (opened.utterances or opened.follow_ups)
+
+
+class Ownership:
+    """The fencing token that goes with each write of a call.
+
+    A call that began as it was expected asks for its token with the first write, and only then for what is
+    stored. ``begun`` is what it began with.
+    """
+
+    def __init__(self, calls: CallStore, begun: OpenCall) -> None:
+        self._calls, self._begun, self._fence = calls, begun, begun.fence
+        self._asked = self._refused = False
+
+    async def fence(self) -> int:
+        """Raises Fenced when the call is not what it was expected to be; StorageDown: ask again."""
+        if self._fence == UNOPENED and not self._refused:
+            # Whoever opens the call first owns it. Once an answer got lost, that may have been this one: what
+            # is stored tells.
+            first, self._asked = not self._asked, True
+            try:
+                opened = await self._calls.open_call(self._begun.response.call_id, first=first)
+            except (Closed, Fenced, NotFound):
+                self._refused = True
+            else:
+                self._refused = not is_as_expected(opened, self._begun)
+                self._fence = opened.fence
+        if self._refused:
+            raise Fenced("the call began elsewhere, or was changed or cancelled before it began")
+        return self._fence

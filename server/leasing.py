@@ -31,11 +31,12 @@ class _Held:
 async def keeping(leases: Leases, key: str, owner: str, on_lost: Callable[[], None]) -> AsyncIterator[None]:
     """Take ``key`` from whoever has it and renew it; ``on_lost`` when somebody takes it from us.
 
-    A lease store that is away is no reason to end a call: it is tried again at the next renewal.
+    The block does not wait for the lease: the fence is what counts. A lease store that is away is no reason
+    to end a call: it is tried again at the next renewal.
     """
-    held = _Held(await _take(leases, key, owner))
+    held = _Held(None)
     async with asyncio.TaskGroup() as group:
-        keeper = group.create_task(_renew(leases, key, owner, held, on_lost), name=f"lease {key}")
+        keeper = group.create_task(_keep(leases, key, owner, held, on_lost), name=f"lease {key}")
         try:
             yield
         finally:
@@ -55,15 +56,14 @@ async def _take(leases: Leases, key: str, owner: str) -> Lease | None:
         return None
 
 
-async def _renew(leases: Leases, key: str, owner: str, held: _Held, on_lost: Callable[[], None]) -> None:
+async def _keep(leases: Leases, key: str, owner: str, held: _Held, on_lost: Callable[[], None]) -> None:
     while True:
-        await asyncio.sleep(TTL_S / 3)
-        if held.lease is None:
-            held.lease = await _take(leases, key, owner)
-            continue
         try:
-            if not await leases.renew(held.lease, TTL_S):
+            if held.lease is None:
+                held.lease = await _take(leases, key, owner)
+            elif not await leases.renew(held.lease, TTL_S):
                 on_lost()
                 return
         except StorageError as trouble:
             log.warning("lease not renewed, will try again", why=str(trouble))
+        await asyncio.sleep(TTL_S / 3)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -47,6 +49,13 @@ class Books:
 
     async def rows(self, sql: str) -> list[dict[str, Any]]:
         return [dict(row) for row in await self._db.fetch(sql)]
+
+    @asynccontextmanager
+    async def locked(self, table: str) -> AsyncIterator[None]:
+        """Nobody else writes to ``table`` meanwhile."""
+        async with self._db.transaction():
+            await self._db.execute(f"SELECT FROM {table} FOR UPDATE")
+            yield
 
     async def close(self) -> None:
         await self._db.remove_listener("stored", self._hear)

@@ -30,6 +30,15 @@ class FakeRetellApi:
         self._stopping = asyncio.Event()
         self._runner: web.AppRunner | None = None
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What a server must be told to make its calls here."""
+        return {
+            "retell_api_key": self.api_key,
+            "retell_base_url": self.url,
+            "retell_agent_id": "agent_default",
+        }
+
     async def __aenter__(self) -> FakeRetellApi:
         app = web.Application()
         app.router.add_post("/v3/create-web-call", self._create)

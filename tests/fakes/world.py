@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from server.settings import Settings
 from server.simulate.retell import RetellSimulator
 from tests.fakes.llm import ScriptedLLM
 from tests.fakes.rest import no_voice
+from tests.fakes.retell_api import FakeRetellApi
 
 GUARD_S = 30.0
 """A test that hangs fails after this."""
@@ -127,13 +128,16 @@ def hold(
     llm: Callable[[], ScriptedLLM] = ScriptedLLM,
     patience: Patience | None = None,
     voice: Callable[[Found], Awaitable[Voice]] | None = None,
+    retell: FakeRetellApi | None = None,
     **more: Any,
 ) -> None:
     """Run ``act`` against a fresh server; afterwards nothing may be left running."""
 
     async def work() -> None:
-        async with asyncio.timeout(GUARD_S):
+        async with asyncio.timeout(GUARD_S), retell or nullcontext():
             given: dict[str, Any] = {"database_url": dsn, "port": 0, "drain_s": 0.0}
+            if retell is not None:
+                given |= retell.settings
             settings = Settings(**given | more)
             model = llm()
             async with (

@@ -16,6 +16,7 @@ from server.simulate.candidates import answer
 from server.simulate.retell import RetellSimulator
 from tests.fakes.books import Books
 from tests.fakes.own_server import OwnServer, own_server, run
+from tests.fakes.retell_api import FakeRetellApi
 
 pytestmark = pytest.mark.process
 
@@ -30,6 +31,17 @@ async def create(server: OwnServer, **wishes: object) -> str:
     ):
         assert made.status == 201, await made.text()
         return str((await made.json())["sessionId"])
+
+
+async def register(server: OwnServer, session_id: str) -> str:
+    """The id of a call over Retell."""
+    who = {"session_id": session_id, "email": "kim@example.org", "name": "Kim", "transport": "retell"}
+    async with (
+        aiohttp.ClientSession() as http,
+        http.post(f"{server.url}/api/register-call", json=who) as got,
+    ):
+        assert got.status == 201, await got.text()
+        return str((await got.json())["callId"])
 
 
 class Talk:
@@ -163,5 +175,38 @@ def test_the_bundled_simulator_holds_a_whole_interview(data_dir: Path) -> None:
             assert (code, told["end_reason"], told["problem"]) == (0, "agent_hangup", None)
             assert told["sockets"] == 2
             assert told["turns"] > 10
+
+    asyncio.run(act())
+
+
+def test_a_server_that_dies_before_the_books_know_of_a_call_is_followed_by_another(data_dir: Path) -> None:
+    """Nothing but the greeting was said: it is said again, and the interview begins."""
+
+    async def act() -> None:
+        async with FakeRetellApi() as retell:
+            given = {"RETELL_API_KEY": retell.api_key, "RETELL_BASE_URL": retell.url}
+            given["VIVA_RETELL_AGENT_ID"] = "agent"
+            async with own_server(data_dir, **given) as server:
+                session = await create(server, role="Nurse", duration=10)
+                call_id = await register(server, session)
+                books = await Books.open(data_dir)
+                async with (
+                    books.locked("mock_interview_responses"),
+                    RetellSimulator(server.socket, call_id, reconnects=False) as sim,
+                ):
+                    assert "Hello Kim, I am" in (await sim.greeting()).text
+                    (run_of,) = await books.rows("SELECT status, fence FROM mock_interview_responses")
+                    assert run_of == {"status": "created", "fence": 0}
+                    await server.kill()
+                    sim.end_reason = "the server was killed"
+                await books.close()
+            async with own_server(data_dir, **given) as server:
+                books = await Books.open(data_dir)
+                async with RetellSimulator(server.socket, call_id) as sim:
+                    assert "Hello Kim, I am" in (await sim.greeting()).text
+                    assert (await sim.say(answer("", 1, 7))).text
+                    await books.until(1, "interviewer")
+                    assert sim.violations == []
+                await books.close()
 
     asyncio.run(act())
