@@ -16,6 +16,8 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from msgspec import Struct
+
 
 class LlmError(Exception):
     """Base of all model failures."""
@@ -49,8 +51,7 @@ class LlmEmpty(LlmError):
     """The stream ended without a word."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     role: Literal["user", "assistant"]
     text: str
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
+
+from msgspec import Struct, structs
 
 from interview.delivery import Spoken
 from interview.events import Prompting, Speaker, TurnId, Utterance
@@ -18,8 +20,7 @@ from interview.model import Question, QuestionType, Wishes
 from interview.reading import first_words, word_spans, words_of
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     """One utterance of the run. ``question_id``: what was under discussion."""
 
     turn: TurnId
@@ -38,8 +39,7 @@ class Answer:
     spoken: Spoken | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """Where the interview stands, for whoever looks on. ``total`` counts the planned questions.
 
     ``question`` is what is under discussion, a follow-up included; its text may be empty while it is being
@@ -65,8 +65,7 @@ class Changes:
     newest: Made | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(Struct, frozen=True):
     """The move that a reply made, and what stood before it: it is taken back when nobody heard the reply.
 
     ``asked``, ``question_before``: question ids. Stored with the progress, since the far side may tell only
@@ -80,7 +79,7 @@ class Made:
     question_before: str | None
 
     def as_data(self) -> dict[str, Any]:
-        return asdict(self)
+        return structs.asdict(self) | {"before": self.before.as_data()}
 
     @staticmethod
     def from_data(data: dict[str, Any] | None) -> Made | None:
@@ -169,7 +168,7 @@ class Conversation:
         if directive.steps[0] in (Step.REPEAT, Step.CLARIFY, Step.NUDGE):
             asked = self.question
             if asked is not None and asked.text:
-                return replace(directive, current=asked)  # a follow-up is asked again as itself
+                return structs.replace(directive, current=asked)  # a follow-up is asked again as itself
         return directive
 
     # --- writing -------------------------------------------------------------------------------
@@ -177,7 +176,7 @@ class Conversation:
     def skip_greeting(self) -> None:
         """The greeting was given by somebody who forgot: go on with the first question."""
         if not self.greeted:
-            self.progress = replace(self.progress, stage=Stage.QUESTION, index=0)
+            self.progress = structs.replace(self.progress, stage=Stage.QUESTION, index=0)
             self._question_id, self._moved = self.questions[0].id, True
 
     def begin_reply(self, turn: TurnId, directive: Directive, settled: Settled) -> None:
@@ -356,14 +355,14 @@ class Conversation:
             return
         if reply.step is Step.PROBE and self._question_id is not None:
             self._follow_ups.pop(self._question_id, None)
-        self.progress = replace(reply.before, spent_s=self.progress.spent_s)
+        self.progress = structs.replace(reply.before, spent_s=self.progress.spent_s)
         self._question_id, self._moved = reply.question_before, True
         del self._replies[turn]
 
     def spend(self, seconds: float) -> None:
         """Seconds of the interview used so far; never goes back."""
         if seconds > self.progress.spent_s:
-            self.progress = replace(self.progress, spent_s=seconds)
+            self.progress = structs.replace(self.progress, spent_s=seconds)
 
     def take_changes(self) -> Changes:
         """What is to be stored; afterwards nothing is dirty. Give it back with `put_back` on failure."""

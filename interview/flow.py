@@ -10,9 +10,11 @@ when it is not open or names words that nobody said; `commit` is the progress af
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from interview.events import Prompting
 from interview.model import Question, QuestionType
@@ -55,8 +57,7 @@ class Step(StrEnum):
     CLOSE = "close"
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """Where the interview stands; stored as it changes, so that any replica can go on."""
 
     stage: Stage = Stage.BRIEFING
@@ -73,14 +74,13 @@ class Progress:
     @staticmethod
     def from_data(data: dict[str, Any] | None) -> Progress:
         """Rebuild from stored data; keys of a newer version are ignored."""
-        known = {k: v for k, v in (data or {}).items() if k in Progress.__dataclass_fields__}
+        known = {k: v for k, v in (data or {}).items() if k in Progress.__struct_fields__}
         if "stage" in known:
             known["stage"] = Stage(known["stage"])
         return Progress(**known)
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Struct, frozen=True):
     """What the interviewer agent makes of the answer. ``about``: the candidate's words it picks up."""
 
     step: Step
@@ -88,8 +88,7 @@ class Judgement:
     about: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Directive:
+class Directive(Struct, frozen=True):
     """The moves open to this reply, the first one the flow's own choice."""
 
     steps: tuple[Step, ...]
@@ -108,8 +107,7 @@ class Directive:
         return len(self.steps) > 1 or self.steps[0] is Step.ANSWER_BACK
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(Struct, frozen=True):
     """What this reply does, for certain."""
 
     step: Step
