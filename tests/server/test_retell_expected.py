@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
 import pytest
 import structlog
 
+from agents.question_writer import QuestionWriter
+from interview.model import Question, Wishes
 from server import call, expected
 from server.app import serving
 from server.settings import Settings
@@ -41,8 +44,16 @@ async def registered(world: World, session_id: str = "") -> str:
 
 
 async def created(world: World) -> str:
-    async with world.http.post(f"{world.base}{ROOT}", json={"role": "Backend Developer"}) as got:
-        return str((await got.json())["sessionId"])
+    return str((await planned(world, ""))["sessionId"])
+
+
+async def planned(world: World, path: str) -> dict[str, Any]:
+    """The interview; the same one under any path that makes one."""
+    role, key = {"role": "Backend Developer"}, {"Idempotency-Key": "once"}
+    async with world.http.post(f"{world.base}{ROOT}{path}", json=role, headers=key) as got:
+        assert got.status == 201, await got.text()
+        made: dict[str, Any] = await got.json()
+        return made
 
 
 async def greeting(raw: RawSocket) -> str:
@@ -68,6 +79,19 @@ async def stalled(dsn: str) -> AsyncIterator[None]:
             yield
     finally:
         await db.close()
+
+
+def openings(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Fills up with how calls are opened: as the first one to do so, or whoever had them before."""
+    asked: list[bool] = []
+    real = PostgresCalls.open_call
+
+    async def open_call(self: PostgresCalls, call_id: str, *, first: bool = False) -> OpenCall:
+        asked.append(first)
+        return await real(self, call_id, first=first)
+
+    monkeypatch.setattr(PostgresCalls, "open_call", open_call)
+    return asked
 
 
 @asynccontextmanager
@@ -119,15 +143,8 @@ def test_the_greeting_needs_no_connection_to_the_database(dsn: str) -> None:
 def test_a_call_that_waited_too_long_is_looked_up_before_it_is_greeted(
     dsn: str, monkeypatch: pytest.MonkeyPatch, fresh: bool
 ) -> None:
-    asked: list[bool] = []
-    real = PostgresCalls.open_call
-
-    async def open_call(self: PostgresCalls, call_id: str, *, first: bool = False) -> OpenCall:
-        asked.append(first)
-        return await real(self, call_id, first=first)
-
     async def act(world: World) -> None:
-        monkeypatch.setattr(PostgresCalls, "open_call", open_call)
+        asked = openings(monkeypatch)
         call_id = await registered(world)
         if not fresh:
             monkeypatch.setattr(expected, "EXPECTED_S", 0.0)
@@ -218,6 +235,23 @@ def test_an_interview_that_was_cancelled_here_greets_nobody(dsn: str) -> None:
         async with world.http.post(f"{world.base}{ROOT}/{session_id}/cancel") as got:
             assert got.status == 200
         await refused(world, call_id)
+
+    at_desk(dsn, act)
+
+
+def test_an_interview_that_got_other_questions_here_begins_with_those(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def write(_: QuestionWriter, __: Wishes, plan: tuple[Question, ...]) -> tuple[Question, ...]:
+        return replace(plan[0], text="Who are you?"), *plan[1:]
+
+    async def act(world: World) -> None:
+        monkeypatch.setattr(QuestionWriter, "write", write)
+        call_id = await registered(world)
+        await planned(world, "/questions/generate")
+        async with world.raw(call_id) as raw:
+            assert "Who are you?" in await greeting(raw)
+            assert await raw.until_pong(1) == []
 
     at_desk(dsn, act)
 
