@@ -24,7 +24,15 @@ from server.rest_calls import (
     PendingView,
     UpdateResponseDto,
 )
-from server.rest_scorecard import AgainDto, DisputeDto, OverriddenView, OverrideDto, ScorecardDto
+from server.rest_scorecard import (
+    AgainDto,
+    DisputeDto,
+    OverriddenView,
+    OverrideDto,
+    ScorecardDto,
+    WithdrawDto,
+    WithdrawnView,
+)
 from server.scorecard_views import AgainView, DisputeView, ScorecardView
 from server.views import (
     CreatedView,
@@ -212,6 +220,19 @@ _SCORECARDS: Final = (
         query=ScorecardDto,
         problems=_merged(QUERY, UNKNOWN),
         about="Every quote is a stretch of the transcript. A score that is null has a reason.",
+        owned=True,
+    ),
+    Operation(
+        "post",
+        f"{ROOT}/{{id}}/scorecard/links/withdraw",
+        "withdrawScorecardLinks",
+        "Withdraw the links that guests were given to a call",
+        "Scorecard",
+        {200: (WithdrawnView, "Withdrawn, with a new link in their place.")},
+        body=WithdrawDto,
+        problems=_merged(BODY, UNKNOWN),
+        example={"callId": "call_0123"},
+        about="For who planned the interview, and for coaches. Links to single quotes run out by themselves.",
         owned=True,
     ),
     Operation(

@@ -35,6 +35,7 @@ from server.callbook import GUEST, CallBook, Found
 from server.clients import build_leases, build_rates, build_retell, utc_now
 from server.expected import ExpectedCalls
 from server.findings import EvaluateService, FeedbackService
+from server.guests import Guests
 from server.health import health_routes
 from server.interviewers import AgentInterviewerService, OwnLine
 from server.interviews import MockInterviewService, ResponseService
@@ -57,17 +58,18 @@ from server.retell_api import RetellApi
 from server.retell_ws import RetellEndpoint
 from server.settings import Settings, public_url
 from server.sign_in import open_sign_in
-from server.tokens import READ, READ_S, CallTokens
+from server.tokens import READ, CallTokens
 from server.voice import Engine, is_recorded, open_voice
 from server.webhook import RetellWebhook
 from server.worker import build_reviews
 from server.worker_process import worker_process
 from storage.calls import PostgresCalls
 from storage.embedded import EmbeddedPostgres
+from storage.guest_links import PostgresGuestLinks
 from storage.jobs import PostgresJobs, preload_queue
 from storage.migrate import migrate
 from storage.objects import open_objects
-from storage.ports import Leases, StoredSession
+from storage.ports import Leases, StoredResponse, StoredSession
 from storage.postgres import PostgresRepository
 from storage.question_files import read_bank_files, read_rubric_file
 from storage.rates import MemoryRates
@@ -131,10 +133,10 @@ async def open_viva(
             llm = _open_llm(settings, ground.session, metrics, stack)
         retell = _open_retell(settings, stack)
         sign_in = await stack.enter_async_context(open_sign_in(settings, ground.session))
-        keys, pages = _keys(settings), await asyncio.to_thread(read_pages)
+        keys, pages = _keys(settings, ground.pool), await asyncio.to_thread(read_pages)
         app = web.Application(
             client_max_size=MAX_BODY,
-            middlewares=[problems, lost_middleware(pages), auth_middleware(sign_in, keys.read)],
+            middlewares=[problems, lost_middleware(pages), auth_middleware(sign_in, keys.guests)],
         )
         viva = Viva(settings, app, registry, ground.pool, llm)
         sound = await _open_sound(viva, ground, voice, stack)
@@ -178,10 +180,10 @@ class _Ground:
 
 @dataclass(frozen=True, slots=True)
 class _Keys:
-    """What is signed: tokens that join a call, tokens that read its scorecard, links that play its sound."""
+    """What is signed: tokens that join a call, guests' links to its scorecard, links that play its sound."""
 
     join: CallTokens
-    read: CallTokens
+    guests: Guests
     sound: AudioLinks
 
 
@@ -201,7 +203,7 @@ class _Services:
     responses: ResponseService
     agents: AgentInterviewerService
     expected: ExpectedCalls
-    scorecard_url: Callable[[StoredSession, str], str]
+    scorecard_url: Callable[[StoredSession, StoredResponse], str]
 
 
 # Steps that open something. Each leaves on ``stack`` how it is closed.
@@ -267,11 +269,11 @@ async def _open_sound(
 # Steps that build on what is open; none of them needs closing.
 
 
-def _keys(settings: Settings) -> _Keys:
+def _keys(settings: Settings, pool: Pool) -> _Keys:
     secret = settings.secret or secrets.token_urlsafe(32)
     return _Keys(
         join=CallTokens(secret, time.time),
-        read=CallTokens(secret, time.time, READ),
+        guests=Guests(CallTokens(secret, time.time, READ), PostgresGuestLinks(pool)),
         sound=AudioLinks(secret, time.time),
     )
 
@@ -286,9 +288,8 @@ def _build_services(
     )
     responses = ResponseService(ground.repo, utc_now)
 
-    def scorecard_url(stored: StoredSession, call_id: str) -> str:
-        # What follows the # stays in the browser: no log and no referrer sees it.
-        return f"{interviews.scorecard_link(stored, call_id)}#access={keys.read.issue(call_id, READ_S)[0]}"
+    def scorecard_url(stored: StoredSession, response: StoredResponse) -> str:
+        return keys.guests.link(interviews.scorecard_link(stored, response.call_id), response)
 
     agents = AgentInterviewerService(
         ground.repo,
@@ -346,7 +347,7 @@ def _own_line(
         book.find_realtime,
         keys.join,
         sound.voice,
-        scorecard_url=lambda found: services.scorecard_url(found.stored, found.response.call_id),
+        scorecard_url=lambda found: services.scorecard_url(found.stored, found.response),
         recording=is_recorded,
         engines=viva.named_engines,
         refuse=lag.refusal,
@@ -365,7 +366,7 @@ def _rest_parts(
         CallRest(runs, PostgresJobs(pool), ground.repo, analytics, utc_now, ground.limit),
         RetellWebhook(viva.settings.retell_api_key, runs, ground.repo, utc_now),
         AudioRest(services.interviews, services.responses, sound.recordings, keys.sound),
-        ScorecardRest(services.interviews, reviews, ground.limit, keys.sound),
+        ScorecardRest(services.interviews, reviews, ground.limit, keys.sound, keys.guests),
     )
 
 

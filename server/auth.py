@@ -9,11 +9,12 @@ from typing import Any, Final
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from server.guests import Guests
 from server.issuer_keys import PAUSE_S, IssuerAway
 from server.problems import Problem
 from server.rest import CANDIDATE, GUEST_OF, LOCAL_CANDIDATE, ROLES, ROOT
 from server.sign_in import NotSignedIn, SignIn
-from server.tokens import MARK, CallTokens, TokenRefused
+from server.tokens import MARK, TokenRefused
 
 OWNED: Final = (
     "/v1/candidates/",
@@ -32,7 +33,7 @@ STAFF: Final = ("coach", "owner")
 """Roles that may see every candidate's interviews."""
 
 
-def auth_middleware(sign_in: SignIn | None, guests: CallTokens) -> Middleware:
+def auth_middleware(sign_in: SignIn | None, guests: Guests) -> Middleware:
     """Sets ``request[CANDIDATE]`` on the candidate's paths; 401 where no valid token comes.
 
     Without ``sign_in`` everybody is the one local user. ``guests`` checks the tokens of who has none of the
@@ -45,18 +46,20 @@ def auth_middleware(sign_in: SignIn | None, guests: CallTokens) -> Middleware:
             if sign_in is None:
                 request[CANDIDATE], request[ROLES] = LOCAL_CANDIDATE, frozenset(STAFF)
             elif (token := token_of(request)).startswith(MARK):
-                request[GUEST_OF] = guest_of(request, token)
+                request[GUEST_OF] = await guest_of(request, token)
                 request[CANDIDATE], request[ROLES] = f"guest:{request[GUEST_OF]}", frozenset()
             else:
                 claims = await claims_of(sign_in, token)
                 request[CANDIDATE], request[ROLES] = f"user:{claims['sub']}", roles_in(claims)
         return await handler(request)
 
-    def guest_of(request: web.Request, token: str) -> str:
+    async def guest_of(request: web.Request, token: str) -> str:
         try:
-            call_id = guests.call_of(token)
+            call_id = await guests.call_of(token)
         except TokenRefused:
-            raise _unauthorised() from None
+            raise _unauthorised(
+                "This link has run out or was withdrawn. Ask whoever gave it to you for another."
+            ) from None
         if FOR_GUESTS.fullmatch(f"{request.method} {request.path}") is None:
             raise Problem(
                 403,

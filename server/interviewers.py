@@ -88,7 +88,7 @@ class AgentInterviewerService:
         retell: RetellApi | None,
         default_agent_id: str | None,
         own_line: OwnLine,
-        scorecard_url: Callable[[StoredSession, str], str],
+        scorecard_url: Callable[[StoredSession, StoredResponse], str],
         expect: Callable[[StoredSession, StoredResponse], None] = lambda *_: None,
     ) -> None:
         """``expect`` is told of each call that Retell is about to open."""
@@ -151,7 +151,7 @@ class AgentInterviewerService:
             access_token=token,
             call_url=self._own_line.url(call_id),
             response_id=response.id,
-            scorecard_url=self._scorecard_url(stored, call_id),
+            scorecard_url=self._scorecard_url(stored, response),
             transport="realtime",
             expires_at=expires_at * 1000,
         )
@@ -191,7 +191,7 @@ class AgentInterviewerService:
             access_token=call.access_token,
             call_url=self._interviews.link(stored),
             response_id=response.id,
-            scorecard_url=self._scorecard_url(stored, call.call_id),
+            scorecard_url=self._scorecard_url(stored, response),
             transport=call.transport,
             ice_servers=list(call.ice_servers),
             expires_at=call.expires_at,

@@ -1,4 +1,4 @@
-"""The REST paths of the scorecard: read it, dispute a score, override it, answer a question again."""
+"""The REST paths of the scorecard: read it, withdraw its links, dispute or override a score, answer again."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from interview.reading import has_words
 from interview.rubric import Dimension
 from server.audio_links import AudioLinks
 from server.bodies import read_body, read_query
+from server.guests import Guests
 from server.interviews import MockInterviewService
 from server.limits import RateLimit
 from server.problems import Problem
@@ -63,6 +64,19 @@ class AgainDto(msgspec.Struct):
     call_id: CallId | None = None
 
 
+class WithdrawDto(msgspec.Struct):
+    """Body of ``…/scorecard/links/withdraw``."""
+
+    call_id: CallId
+
+
+class WithdrawnView(View):
+    """``scorecardUrl`` is the one link that a guest can read the scorecard by now; give it to nobody else."""
+
+    call_id: str
+    scorecard_url: str
+
+
 class OverriddenView(View):
     """The value that is now in force, and the totals that follow from it."""
 
@@ -79,10 +93,12 @@ class ScorecardRest:
     reviews: ReviewService
     limit: RateLimit
     sound: AudioLinks
+    guests: Guests
 
     def routes(self) -> list[web.RouteDef]:
         return [
             web.get(f"{ROOT}/{{id}}/scorecard", self.show),
+            web.post(f"{ROOT}/{{id}}/scorecard/links/withdraw", self.withdraw),
             web.post(f"{ROOT}/{{id}}/scores/dispute", self.dispute),
             web.post(f"{ROOT}/{{id}}/scores/override", self.override),
             web.post(f"{ROOT}/{{id}}/questions/{{question_id}}/again", self.again),
@@ -142,6 +158,18 @@ class ScorecardRest:
         known = record.evaluations.get(key)
         shown = again_view(made, known.evaluation.overall if known else None)
         return answer(shown, 202, **{"Retry-After": "2"})
+
+    async def withdraw(self, request: web.Request) -> web.Response:
+        """The links that guests were given to one call open nothing any more."""
+        dto = await read_body(request, WithdrawDto)
+        stored = await self._session(request)
+        run = pick(await self._responses(request, stored), dto.call_id)
+        if run is None:
+            raise NotFound("no such call of this interview")
+        page = self.interviews.scorecard_link(stored, run.call_id)
+        role = _role(request) if request[ROLES] else "candidate"
+        url = await self.guests.withdraw(page, run.call_id, request[CANDIDATE], role)
+        return answer(WithdrawnView(call_id=run.call_id, scorecard_url=url))
 
     async def _session(self, request: web.Request) -> StoredSession:
         """The candidate's own interview, or anybody's for a coach. Raises NotFound.

@@ -33,9 +33,12 @@ class TokenRefused(Exception):
     """The token does not open this call; the text says why and what to do."""
 
 
-class _Claims(msgspec.Struct, array_like=True):
+class Claims(msgspec.Struct, array_like=True, frozen=True):
+    """What a token says. ``number``: that of the call's links when it was issued, where they have one."""
+
     call_id: str
     expires_at: int
+    number: int = 0
 
 
 class CallTokens:
@@ -45,31 +48,31 @@ class CallTokens:
         self._key = hmac.digest(secret.encode(), kind, hashlib.sha256)
         self._now = now
 
-    def issue(self, call_id: str, life_s: int = JOIN_S) -> tuple[str, int]:
+    def issue(self, call_id: str, life_s: int = JOIN_S, number: int = 0) -> tuple[str, int]:
         """A token for ``call_id`` and the Unix second it runs out at."""
-        claims = _Claims(call_id, int(self._now()) + life_s)
+        claims = Claims(call_id, int(self._now()) + life_s, number)
         head = f"{MARK}{_text(msgspec.json.encode(claims))}"
         return f"{head}.{_text(self._sign(head))}", claims.expires_at
 
     def check(self, token: str, call_id: str) -> None:
         """Raises TokenRefused unless ``token`` opens ``call_id`` now."""
-        if self.call_of(token) != call_id:
+        if self.claims_of(token).call_id != call_id:
             raise TokenRefused("The token belongs to another call; open the URL it came with.")
 
-    def call_of(self, token: str) -> str:
-        """The call that ``token`` opens now. Raises TokenRefused when it opens none."""
+    def claims_of(self, token: str) -> Claims:
+        """What ``token`` says, if it is good now. Raises TokenRefused when it opens no call."""
         head, _, signature = token.rpartition(".")
         if len(token) > MAX_TOKEN or not token.isascii() or not head.startswith(MARK):
             raise TokenRefused("This is not a call token; register the call to get one.")
         if not hmac.compare_digest(_text(self._sign(head)), signature):
             raise TokenRefused("The token was not issued by this server; register the call again.")
         try:
-            claims = msgspec.json.decode(_bytes(head[len(MARK) :]), type=_Claims)
+            claims = msgspec.json.decode(_bytes(head[len(MARK) :]), type=Claims)
         except (msgspec.DecodeError, binascii.Error):
             raise TokenRefused("This is not a call token; register the call to get one.") from None
         if claims.expires_at <= self._now():
             raise TokenRefused("The token has expired; register the call again.")
-        return claims.call_id
+        return claims
 
     def _sign(self, head: str) -> bytes:
         return hmac.digest(self._key, head.encode(), hashlib.sha256)

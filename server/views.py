@@ -163,7 +163,7 @@ class GeneratedView(View):
 
 class RegisteredCall(View):
     """What the browser needs to join. The token is for it alone, and so is ``scorecardUrl``: it opens the
-    scorecard of this call, without an account, for thirty days."""
+    scorecard of this call, without an account, for thirty days or until it is withdrawn."""
 
     call_id: str
     access_token: str

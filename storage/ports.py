@@ -96,7 +96,7 @@ class StoredResponse:
 
     ``status`` is a `SessionStatus` value of this run. ``progress`` is the flow's state as JSON data.
     ``consent`` is what the candidate agreed to: ``{version, locale, granted: {kind: bool}}``; each kind goes
-    into the ledger ``consents`` with the row.
+    into the ledger ``consents`` with the row. ``link_number``: what a guest's link must carry.
     """
 
     id: str
@@ -114,6 +114,7 @@ class StoredResponse:
     end_reason: str | None = None
     ended_at: datetime | None = None
     consent: dict[str, Any] | None = None
+    link_number: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,8 @@ _ADD_RESPONSE = f"""
 WITH added AS (
     INSERT INTO mock_interview_responses ({RESPONSE_COLUMNS})
     SELECT $1::text, $2::text, $3::text, $4::text, $5::text, $6::text, $7::timestamptz, $8::text,
-        $9::boolean, $10::boolean, $11::jsonb, $12::jsonb, $13::text, $14::timestamptz, $15::jsonb
+        $9::boolean, $10::boolean, $11::jsonb, $12::jsonb, $13::text, $14::timestamptz, $15::jsonb,
+        $16::integer
     WHERE NOT EXISTS (
         SELECT FROM mock_interview_responses
         WHERE session_id = $2::text AND lower(email) = lower($5::text) AND email <> ''

@@ -42,7 +42,7 @@ PLANNED_QUESTIONS: Final = (
 )
 RESPONSE_COLUMNS: Final = (
     "id, session_id, call_id, transport, email, name, created_at, status, is_ended, is_analysed, "
-    "analytics, progress, end_reason, ended_at, consent"
+    "analytics, progress, end_reason, ended_at, consent, link_number"
 )
 UTTERANCE_COLUMNS: Final = "turn, speaker, text, persona, question_id"
 ANSWER_COLUMNS: Final = "turn, question_id, text, start_ms, duration_ms, words, delivery, audio_uri"

@@ -21,6 +21,7 @@ from tests.server.test_get_call import SECRET, token
 
 pytestmark = pytest.mark.postgres
 
+WITHDRAW = f"{ROOT}/s1/scorecard/links/withdraw"
 AGREED = {"version": "1", "locale": "en", "granted": {"record_audio": True}}
 
 
@@ -38,13 +39,20 @@ async def registered(rest: Rest, email: str) -> tuple[str, str]:
     body = {"transport": "realtime", "session_id": "s1", "email": email, "name": "Gil"}
     got = await rest.post("/api/register-call", body | {"consent": {"version": "1", "record_audio": True}})
     assert got.status == 201, got.text
-    url = urlsplit(got.json["scorecardUrl"])
-    call_id = got.json["callId"]
+    return got.json["callId"], bearer(got.json)
+
+
+def bearer(answer: dict[str, Any]) -> str:
+    """What the page takes out of the link that came with a call."""
+    url = urlsplit(answer["scorecardUrl"])
     assert f"{url.scheme}://{url.netloc}" == PUBLIC
-    assert (url.path, parse_qs(url.query)) == ("/mock-interview/link1/scorecard", {"call_id": [call_id]})
+    assert (url.path, parse_qs(url.query)) == (
+        "/mock-interview/link1/scorecard",
+        {"call_id": [answer["callId"]]},
+    )
     name, _, access = url.fragment.partition("=")
     assert name == "access"
-    return call_id, f"Bearer {access}"
+    return f"Bearer {access}"
 
 
 async def held(after: After, call_id: str) -> None:
@@ -142,5 +150,71 @@ def test_only_tokens_that_were_made_for_reading_read(dsn: str) -> None:
         for wrong in ("v1.", "v1.e30.AAAA", joining):
             got = await rest.get(path, Authorization=f"Bearer {wrong}")
             assert got.problem() == (401, "unauthorised")
+
+    at_app(dsn, act)
+
+
+def test_a_link_that_was_withdrawn_opens_nothing_and_the_new_one_does(dsn: str) -> None:
+    async def act(rest: Rest, after: After) -> None:
+        await after.register("other")
+        call_id, guest = await registered(rest, "gil@example.org")
+        other_id, other = await registered(rest, "ida@example.org")
+        paths = (f"{ROOT}/link1/scorecard", f"/api/get-call?call_id={call_id}")
+        for path in paths:
+            assert (await rest.get(path, Authorization=guest)).status in (200, 202)
+        links = [guest]
+        for who in (token("ada"), token("cleo", roles=["coach"])):
+            got = await rest.post(WITHDRAW, {"callId": call_id}, Authorization=who)
+            assert (got.status, got.json["callId"]) == (200, call_id)
+            for path in paths:
+                for link in links:
+                    refused = await rest.get(path, Authorization=link)
+                    assert refused.problem() == (401, "unauthorised")
+                    assert "withdrawn" in refused.json["detail"]
+                assert (await rest.get(path, Authorization=bearer(got.json))).status in (200, 202)
+            links.append(bearer(got.json))
+        seen = (await rest.get(paths[0], Authorization=other)).json
+        assert seen["callId"] == other_id, "the links of other calls are as they were"
+        log = await rest.rows("SELECT actor, action, subject, details FROM audit_log ORDER BY id")
+        assert [(one["actor"], one["action"], one["subject"]) for one in log] == [
+            ("user:ada", "links.withdrawn", call_id),
+            ("user:cleo", "links.withdrawn", call_id),
+        ]
+        assert [one["details"] for one in log] == [
+            {"role": "candidate", "number": 1},
+            {"role": "coach", "number": 2},
+        ]
+
+    at_app(dsn, act)
+
+
+def test_links_are_withdrawn_by_who_may_and_by_nobody_else(dsn: str) -> None:
+    async def act(rest: Rest, after: After) -> None:
+        await after.register("other")
+        call_id, guest = await registered(rest, "gil@example.org")
+        mine = await rest.post(ROOT, {"role": "Nurse"}, Authorization=token("gil"))
+        elsewhere = f"{ROOT}/{mine.json['sessionId']}/scorecard/links/withdraw"
+        tries: tuple[tuple[str, dict[str, str], str, tuple[int, str]], ...] = (
+            (WITHDRAW, {"callId": call_id}, guest, (403, "not_for_guests")),
+            (WITHDRAW, {"callId": call_id}, token("bob"), (404, "not_found")),
+            (elsewhere, {"callId": call_id}, token("gil"), (404, "not_found")),
+            (elsewhere, {"callId": call_id}, token("cleo", roles="coach"), (404, "not_found")),
+            (WITHDRAW, {"callId": "unknown"}, token("ada"), (404, "not_found")),
+            (WITHDRAW, {}, token("ada"), (400, "invalid_body")),
+        )
+        for path, body, who, problem in tries:
+            assert (await rest.post(path, body, Authorization=who)).problem() == problem
+        assert (await rest.get(f"{ROOT}/link1/scorecard", Authorization=guest)).status == 200
+
+    at_app(dsn, act)
+
+
+def test_a_link_to_a_call_that_was_deleted_opens_nothing(dsn: str) -> None:
+    async def act(rest: Rest, after: After) -> None:
+        await after.register("other")
+        call_id, guest = await registered(rest, "gil@example.org")
+        await rest.viva.pool.execute("DELETE FROM mock_interview_responses WHERE call_id = $1", call_id)
+        got = await rest.get(f"{ROOT}/link1/scorecard", Authorization=guest)
+        assert got.problem() == (404, "not_found")
 
     at_app(dsn, act)

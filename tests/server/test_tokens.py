@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.tokens import JOIN_S, CallTokens, TokenRefused
+from server.tokens import JOIN, JOIN_S, CallTokens, Claims, TokenRefused
 
 SECRET = "s" * 40
 
@@ -51,3 +53,17 @@ def test_no_changed_token_opens(place: int, letter: str) -> None:
     if changed != token:
         with pytest.raises(TokenRefused):
             tokens.check(changed, "call_1")
+
+
+def test_a_token_carries_the_number_it_was_issued_with() -> None:
+    tokens = CallTokens(SECRET, lambda: 0.0)
+    for number in (0, 7):
+        token, expires_at = tokens.issue("call_1", 60, number)
+        assert tokens.claims_of(token) == Claims("call_1", expires_at, number)
+
+
+def test_tokens_from_before_there_were_numbers_have_the_first() -> None:
+    key = hmac.digest(SECRET.encode(), JOIN, "sha256")
+    head = "v1." + base64.urlsafe_b64encode(b'["call_1",60]').rstrip(b"=").decode()
+    signature = base64.urlsafe_b64encode(hmac.digest(key, head.encode(), "sha256")).rstrip(b"=").decode()
+    assert CallTokens(SECRET, lambda: 0.0).claims_of(f"{head}.{signature}") == Claims("call_1", 60, 0)
