@@ -108,7 +108,6 @@ class Conversation:
         newest: Made | None = None,
     ) -> None:
         self.wishes, self.questions, self.name = wishes, tuple(questions), name
-        self._planned = {question.id: question for question in reversed(self.questions)}
         self.progress = progress or Progress()
         self._said: dict[tuple[TurnId, Speaker], Said] = {(s.turn, s.speaker): s for s in said}
         self._order = sorted(self._said)  # in a turn: "candidate" sorts before "interviewer"
@@ -145,7 +144,10 @@ class Conversation:
         return self._question(self._question_id)
 
     def _question(self, question_id: str | None) -> Question | None:
-        return self._planned.get(question_id or "") or self._follow_ups.get(question_id or "")
+        for question in self.questions:
+            if question.id == question_id:
+                return question
+        return self._follow_ups.get(question_id or "")
 
     @property
     def standing(self) -> Standing:
