@@ -57,7 +57,14 @@ class RetellLine:
     # --- sockets ---------------------------------------------------------------------------------
 
     async def attach(self, socket: Socket, *, configured: bool = False) -> None:
-        """The newest socket wins: the one before is cut and ignored from here on."""
+        """The newest socket wins: the one before is cut and ignored from here on.
+
+        One that comes while the call is being closed is cut, too: its far side comes back and finds what is
+        stored.
+        """
+        if self._over is not None:
+            socket.drop()
+            return
         before, self._socket = self._socket, socket
         self._attached.clear()  # nothing goes out on it before its config
         if before is not None:

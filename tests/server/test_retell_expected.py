@@ -18,7 +18,8 @@ from server import call, expected
 from server.app import serving
 from server.settings import Settings
 from storage.calls import PostgresCalls
-from storage.ports import OpenCall, StorageDown
+from storage.leases import MemoryLeases
+from storage.ports import Lease, OpenCall, StorageDown
 from storage.wire import connect
 from tests.fakes.rest import KEY, ROOT, no_voice
 from tests.fakes.retell_api import FakeRetellApi
@@ -207,6 +208,32 @@ def test_a_call_that_began_elsewhere_is_left_there(dsn: str) -> None:
             there.abort()
         async with world.raw(call_id) as here:
             await resumed(here)
+
+    at_desk(dsn, act)
+
+
+def test_a_socket_that_comes_while_the_call_is_let_go_is_cut_and_the_next_is_served(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letting_go, go_on = asyncio.Event(), asyncio.Event()
+
+    async def release(_: MemoryLeases, __: Lease) -> None:
+        letting_go.set()
+        await go_on.wait()
+
+    async def act(world: World) -> None:
+        monkeypatch.setattr(MemoryLeases, "release", release)
+        call_id = await registered(world)
+        await world.viva.pool.execute("UPDATE mock_interview_responses SET fence = 1")
+        async with world.raw(call_id) as raw:
+            assert await raw.closed() == 1006
+        await letting_go.wait()
+        async with world.raw(call_id) as raw:
+            assert await raw.closed() == 1006
+        go_on.set()
+        await world.gone(call_id)
+        async with world.raw(call_id) as raw:
+            assert NAME in await greeting(raw)
 
     at_desk(dsn, act)
 
