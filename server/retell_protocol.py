@@ -11,7 +11,6 @@ read again, so that a frame of a long call costs what one of a short call does.
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -146,11 +145,12 @@ class RetellProtocol:
         if at >= 0 and frame.startswith(known, at):
             view = memoryview(frame)
             short = b"".join((view[:at], _MARK, view[at + len(known) :]))
-            if short.count(_MARK) == 1:
-                with suppress(*_UNREADABLE):
-                    head = _decoded(short)
-                    if bytes(head.transcript).startswith(_MARK):
-                        return head, at
+            try:
+                head = _decoded(short)
+            except _UNREADABLE:
+                head = None
+            if head is not None and short.count(_MARK) == 1 and bytes(head.transcript).startswith(_MARK):
+                return head, at
         return _decoded(frame), None
 
     def _request(self, turn: TurnId, head: _Peek, frame: bytes, at: int | None) -> Received:
