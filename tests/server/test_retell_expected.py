@@ -108,18 +108,20 @@ async def another_server(dsn: str, world: World) -> AsyncIterator[World]:
 def test_the_greeting_is_said_while_the_database_stalls_and_kept_as_soon_as_it_does_not(dsn: str) -> None:
     async def act(world: World) -> None:
         call_id = await registered(world)
-        async with world.raw(call_id) as raw:
-            async with stalled(dsn):
+        async with AsyncExitStack() as until_then:
+            await until_then.enter_async_context(stalled(dsn))
+            async with world.raw(call_id) as raw:
                 assert f"Hello {NAME}, I am" in await greeting(raw)
                 (row,) = await world.rows(ROW)
                 assert (row["status"], row["fence"]) == ("created", 0)
-            await until(world, f"{SAID} LIMIT 1")
-            row = await until(world, f"{ROW} WHERE fence > 0")
-            assert row["status"] == "in_progress"
-            (session,) = await world.rows("SELECT status FROM mock_interview_sessions")
-            assert session["status"] == "in_progress"
-            await raw.ask(1, *answer_for(1))
-            assert spoken(await raw.complete(1))
+                await until_then.aclose()
+                await until(world, f"{SAID} LIMIT 1")
+                row = await until(world, f"{ROW} WHERE fence > 0")
+                assert row["status"] == "in_progress"
+                (session,) = await world.rows("SELECT status FROM mock_interview_sessions")
+                assert session["status"] == "in_progress"
+                await raw.ask(1, *answer_for(1))
+                assert spoken(await raw.complete(1))
         await world.gone(call_id)
         said = [(row["turn"], row["speaker"]) for row in await world.rows(SAID)]
         assert said == [(0, "interviewer"), (1, "candidate"), (1, "interviewer")]
@@ -130,12 +132,13 @@ def test_the_greeting_is_said_while_the_database_stalls_and_kept_as_soon_as_it_d
 def test_the_greeting_needs_no_connection_to_the_database(dsn: str) -> None:
     async def act(world: World) -> None:
         call_id = await registered(world)
-        async with AsyncExitStack() as taken, world.raw(call_id) as raw:
+        async with AsyncExitStack() as taken:
             for _ in range(world.viva.pool.get_max_size()):
                 await taken.enter_async_context(world.viva.pool.acquire())
-            assert NAME in await greeting(raw)
-            await taken.aclose()
-            await until(world, f"{ROW} WHERE fence > 0")
+            async with world.raw(call_id) as raw:
+                assert NAME in await greeting(raw)
+                await taken.aclose()
+                await until(world, f"{ROW} WHERE fence > 0")
 
     at_desk(dsn, act)
 
