@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import aiohttp
 import pytest
 
 from agents.interviewer import Patience
@@ -471,6 +472,20 @@ def test_case_32_and_33_broken_and_binary_frames_are_passed_over(dsn: str) -> No
             await raw.ws.send_bytes(b'{"interaction_type":"response_required","response_id":9}')
             assert await raw.until_pong(1) == []
             await raw.ask(1, *answer_for(1))
+            assert spoken(await raw.complete(1))
+
+    hold(dsn, act)
+
+
+def test_case_32_a_request_with_bytes_that_are_no_text_is_answered(dsn: str) -> None:
+    """To close the socket for them, as WebSockets may, would end the call."""
+    told = '{"interaction_type":"response_required","response_id":1,"transcript":[{"role":"user","content":"'
+
+    async def act(world: World) -> None:
+        async with world.raw() as raw:
+            await greeted(raw)
+            frame = told.encode() + b"I ran the caf\xc3 in Lyon." + b'"}]}'
+            await raw.ws.send_frame(frame, aiohttp.WSMsgType.TEXT)
             assert spoken(await raw.complete(1))
 
     hold(dsn, act)
