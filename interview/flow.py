@@ -128,11 +128,8 @@ def decide(
     current = questions[progress.index] if 0 <= progress.index < len(questions) else None
     index = _upcoming(questions, progress.index, left_s)
     upcoming = questions[index] if index < len(questions) else None
-    planned_s = sum(question.time_limit_s for question in questions[progress.index + 1 :])
-    budget_s = left_s - CLOSING_RESERVE_S
-    room_s = budget_s - _owed_s(questions[progress.index + 1 :], current)
-    spare_s = budget_s - planned_s
-    steps = _steps(progress, because, answer, current, upcoming, left_s, room_s, spare_s, max_probes)
+    to_come = questions[progress.index + 1 :]
+    steps = _steps(progress, because, answer, current, upcoming, to_come, left_s, max_probes)
     return Directive(steps, answer, current, upcoming, index, progress.probes, left_s, picked)
 
 
@@ -142,9 +139,8 @@ def _steps(
     answer: str,
     current: Question | None,
     upcoming: Question | None,
+    to_come: Sequence[Question],
     left_s: float,
-    room_s: float,
-    spare_s: float,
     max_probes: int,
 ) -> tuple[Step, ...]:
     if progress.stage is Stage.BRIEFING or current is None:
@@ -169,11 +165,14 @@ def _steps(
         return (Step.CLARIFY,)
     forward = Step.ADVANCE if upcoming is not None else Step.CLOSE
     allowed = min(current.max_probes, max_probes)
-    room = room_s >= MIN_PROBE_S
-    if has_words(answer) and progress.probes < allowed and room and current.type is not QuestionType.CLOSING:
-        rather_deeper = progress.probes == 0 or spare_s >= MIN_PROBE_S
-        return (Step.PROBE, forward) if rather_deeper else (forward, Step.PROBE)
-    return (forward,)
+    budget_s = left_s - CLOSING_RESERVE_S
+    if progress.probes >= allowed or current.type is QuestionType.CLOSING or not has_words(answer):
+        return (forward,)
+    if budget_s - _owed_s(to_come, current) < MIN_PROBE_S:
+        return (forward,)
+    if progress.probes and budget_s - sum(question.time_limit_s for question in to_come) < MIN_PROBE_S:
+        return forward, Step.PROBE
+    return Step.PROBE, forward
 
 
 def _owed_s(to_come: Sequence[Question], now: Question | None) -> float:
