@@ -28,8 +28,8 @@ class Issuer:
 
     ``keys`` are published as they stand; ``more`` are JWKs published beside them. ``script`` lists what the
     next requests get: a status, ``"hang"`` (no answer until the issuer stops), or a text in place of the
-    document; when it is empty, requests succeed. ``asked`` counts requests, by document. ``slash``: what
-    the issuer's own address ends in.
+    document; when it is empty, requests succeed. ``asked`` counts requests, by document; ``seen`` is set once
+    the keys were asked for. ``slash``: what the issuer's own address ends in.
     """
 
     def __init__(self, *keys: RSAKey | ECKey, slash: str = "") -> None:
@@ -41,6 +41,7 @@ class Issuer:
         self.keys_at: str | None = None
         self.base = ""
         self._slash = slash
+        self.seen = asyncio.Event()
         self._stopping = asyncio.Event()
         self._server: TestServer | None = None
 
@@ -82,6 +83,7 @@ class Issuer:
 
     async def _published(self, _: web.Request) -> web.StreamResponse:
         self.asked["keys"] += 1
+        self.seen.set()
         keys = [key.as_dict(private=False) for key in self.keys]
         return await self._scripted() or web.json_response({"keys": keys + self.more})
 

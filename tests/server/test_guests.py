@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ import pytest
 from agents.llm_offline import OfflineLLM
 from audio.pcm import EAR_RATE
 from audio.recording import wav_header
-from server.tokens import CallTokens
+from server.guests import Guests
+from server.tokens import READ, CallTokens
+from storage.guest_links import PostgresGuestLinks
 from storage.objects import open_objects
 from tests.fakes.aftermath import SAID, After, Coach, Judge
 from tests.fakes.rest import PUBLIC, ROOT, Rest, serve
@@ -173,6 +176,10 @@ def test_a_link_that_was_withdrawn_opens_nothing_and_the_new_one_does(dsn: str) 
                     assert "withdrawn" in refused.json["detail"]
                 assert (await rest.get(path, Authorization=bearer(got.json))).status in (200, 202)
             links.append(bearer(got.json))
+        run = await after.repo.response_by_call(call_id)
+        at_the_end = Guests(CallTokens("x" * 40, time.time, READ), PostgresGuestLinks(rest.viva.pool))
+        _, _, access = at_the_end.link("page", run).partition("#access=")
+        assert (await rest.get(paths[0], Authorization=f"Bearer {access}")).status == 200
         seen = (await rest.get(paths[0], Authorization=other)).json
         assert seen["callId"] == other_id, "the links of other calls are as they were"
         log = await rest.rows("SELECT actor, action, subject, details FROM audit_log ORDER BY id")

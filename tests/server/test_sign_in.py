@@ -18,7 +18,8 @@ from joserfc.jws import JWSRegistry
 from joserfc.registry import HeaderParameter
 
 from server.issuer_keys import IssuerAway, IssuerKeys, getter
-from server.sign_in import LEEWAY_S, NotSignedIn, SharedSecret, SignIn
+from server.settings import Settings
+from server.sign_in import LEEWAY_S, MAX_TOKEN, NotSignedIn, SharedSecret, SignIn, open_sign_in
 from tests.fakes.issuer import AUDIENCE, Issuer, ec, rsa
 
 GUARD_S = 30.0
@@ -135,7 +136,7 @@ def test_what_the_issuer_did_not_sign_lets_nobody_in() -> None:
             ),
             "critical": (jwt.encode(critical, claims, RSA, registry=binding), "cannot be read"),
             "encrypted": (f"{part({'alg': 'RSA-OAEP', 'enc': 'A256GCM'})}.a.b.c.d", "not signed in a way"),
-            "long": ("a" * 20_000, "not a signed token"),
+            "long": (f"{head}.{'a' * MAX_TOKEN}.{signature}", "not a signed token"),
         }
         for name, (token, says) in forged.items():
             with pytest.raises(NotSignedIn, match=says):
@@ -167,6 +168,19 @@ def test_while_the_issuer_is_away_a_strange_key_is_neither_good_nor_bad() -> Non
             await sign_in.claims_of(issuer.token(**GOOD))
 
     at_issuer(issuer, act)
+
+
+def test_the_issuer_is_asked_before_anybody_comes() -> None:
+    async def work() -> None:
+        async with asyncio.timeout(GUARD_S), Issuer(RSA) as issuer, aiohttp.ClientSession() as session:
+            settings = Settings(auth="oidc", oidc_issuer=issuer.url, oidc_audience=AUDIENCE)
+            async with open_sign_in(settings, session) as sign_in:
+                await issuer.seen.wait()
+                assert sign_in is not None
+                assert (await sign_in.claims_of(issuer.token()))["sub"] == "ada"
+            assert issuer.asked["keys"] == 1
+
+    asyncio.run(work())
 
 
 @given(
