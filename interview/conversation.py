@@ -111,7 +111,7 @@ class Conversation:
         self.progress = progress or Progress()
         self._said: dict[tuple[TurnId, Speaker], Said] = {(s.turn, s.speaker): s for s in said}
         self._order = sorted(self._said)  # in a turn: "candidate" sorts before "interviewer"
-        self._in_order = tuple(self._said[key] for key in self._order)
+        self._in_order = [self._said[key] for key in self._order]
         self._items: list[tuple[int, str]] = []
         self._matched: list[tuple[str, TurnId, bool]] = []
         self._replies: dict[TurnId, Made] = {newest.turn: newest} if newest else {}
@@ -128,7 +128,7 @@ class Conversation:
     @property
     def said(self) -> tuple[Said, ...]:
         """In the order of the call: in a turn the candidate speaks before the reply."""
-        return self._in_order
+        return tuple(self._in_order)
 
     @property
     def last_turn(self) -> TurnId:
@@ -226,8 +226,7 @@ class Conversation:
         place = bisect_left(self._order, key)
         if not text:
             if self._said.pop(key, None):
-                del self._order[place]
-                self._in_order = self._in_order[:place] + self._in_order[place + 1 :]
+                del self._order[place], self._in_order[place]
                 self._changed.discard(key)
                 self._removed.add(key)
             return
@@ -244,7 +243,9 @@ class Conversation:
         said = Said(turn, speaker, text, persona, question, spoken or (old.spoken if old else None))
         if old is None:
             self._order.insert(place, key)
-        self._in_order = (*self._in_order[:place], said, *self._in_order[place + bool(old) :])
+            self._in_order.insert(place, said)
+        else:
+            self._in_order[place] = said
         self._said[key] = said
         self._changed.add(key)
         self._removed.discard(key)
