@@ -7,18 +7,15 @@ anything, and names are hidden, so that none is nearer than another.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from agents.offline_reading import Holding, Part
-from agents.offline_sentences import elsewhere
+from agents.offline_reading import Holding
+from agents.offline_sentences import elsewhere, pieces_of
 from agents.sentence_model import vectors
 
-_PIECE: Final = 40
-"""Words. Speech without full stops is compared in pieces of at most that length."""
 _REQUEST: Final = re.compile(
     r"^\W*(?:(?:can|could|would) you (?:please )?)?(?:(?:tell (?:me|us)|talk|share|describe|give|explain"
     r"|walk me through)(?: (?:me|us))?(?: about)?\s*)?(?:(?:an? |the |one )?(?:time|example|situation"
@@ -61,7 +58,7 @@ def closeness(question: str, holding: Holding) -> Closeness:
     """
     own = tuple(part for part in holding.kept if not part.echo)
     parts = own or holding.kept or tuple(part for part in holding.parts if not part.empty) or holding.parts
-    pieces = [(piece, part) for part in parts for piece in _pieces(part)]
+    pieces = [(piece, part) for part in parts for piece in pieces_of(part.nameless)]
     if not pieces:
         return Closeness(0.0, 0.0, 0.0, 0.0, 0.0, "", 0.0)
     asked, matter = vectors([question, _matter(question)])
@@ -82,9 +79,3 @@ def closeness(question: str, holding: Holding) -> Closeness:
 
 def _matter(question: str) -> str:
     return _REQUEST.sub("", question).strip() or question
-
-
-def _pieces(part: Part) -> Sequence[str]:
-    words = part.nameless.split()
-    count = -(-len(words) // _PIECE)
-    return [" ".join(words[i * len(words) // count : (i + 1) * len(words) // count]) for i in range(count)]

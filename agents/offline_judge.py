@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import fsum
 from typing import Any, Final
 
 import msgspec
@@ -19,7 +20,7 @@ import msgspec
 from agents.offline_points import merit
 from agents.offline_reading import Expected, Holding, Part, expected_of, read, topics_of, words_in
 from agents.offline_relevance import BETWEEN_PEOPLE, TECHNICAL, Fit, Kind, narrowed, relevance
-from agents.offline_sentences import filler
+from agents.offline_sentences import filler, nonsense
 from agents.offline_words import FLUFF, PLAIN, stem
 from interview.judging_text import FUNCTION_WORDS
 from interview.rubric import LEVEL_POINTS
@@ -31,14 +32,16 @@ _KNOWLEDGE: Final = re.compile(
     r"|is|are) (?!you)|why (?:is|are|do|does) (?!you)"
     r"|describe (?:the|how (?!you))|which|when (?:is|are|does|do|should|would))\b(?!.*\b(?:your"
     r"|you (?:have|are|were)|a time)\b)|\bdifferences? between\b|\bwalk me through (?:how|what|a"
-    r"|the)\b(?!.*\byou\b)",
+    r"|the)\b(?!.*\byou\b)|\bwhat(?:['’]s| is| are) the differences?\b",
     re.IGNORECASE,
 )
 _STORY: Final = re.compile(
-    r"\b(?:a time|an? (?:situation|example|instance|occasion|project|moment|case|mistake|goal|challenge"
-    r"|decision (?:you|that|without|with|where))|have you ever|last time|most (?:difficult|challenging"
-    r"|proud)"
-    r"|(?:did|were|have) you|you (?:had|have|were|did|made|led|worked|faced|failed|disagreed))\b",
+    r"\b(?:a time|an? (?:situation|example|instance|occasion|moment|case|mistake|goal|challenge"
+    r"|(?:project|decision) (?:you|that|without|with|where|of))|have you ever|last time"
+    r"|most (?:difficult"
+    r"|challenging|proud)"
+    r"|(?:did|were|have) you|you(?:['’]ve| have)? (?:had|were|did|done|made|led|worked|faced|failed|disagreed"
+    r"|improved|changed|learn(?:ed|t)|noticed|handled|dealt))\b",
     re.IGNORECASE,
 )
 _PLAN: Final = re.compile(
@@ -47,7 +50,8 @@ _PLAN: Final = re.compile(
     r"|(?:a|an|your|the|one of your) \w+(?: \w+)? (?:tells|refuses|complains|asks|wants|says|calls|insists"
     r"|is)\b"
     r"|you (?:discover|notice|find out|disagree with|are asked|see|realise|realize)\b"
-    r"|how should|your (?:approach|process|strategy))\b",
+    r"|how should|your (?:approach|process|strategy)|go about|(?:talk|walk|take) (?:me|us) through"
+    r"|through your mind)\b",
     re.IGNORECASE,
 )
 _OWN_WAY: Final = re.compile(
@@ -58,10 +62,12 @@ _OWN_WAY: Final = re.compile(
 )
 """Asks how somebody goes about it, or for what they lived through, not for what is known."""
 _PLANNED: Final = re.compile(
-    r"\b(?:would you|you would|imagine|suppose|what steps|how (?:many|much)|estimate)\b", re.IGNORECASE
+    r"\b(?:would you|you would|imagine|suppose|pretend|explain to (?:me|us)|what steps|how (?:many|much)"
+    r"|estimate)\b",
+    re.IGNORECASE,
 )
 _REASONS: Final = re.compile(
-    r"\b(?:why (?:do|are|did|should|would) (?:you|we)|tell me about yourself|introduce yourself"
+    r"\b(?:why (?:do|are|did|should|would) you|tell me about yourself|introduce yourself"
     r"|about you\b|your(?:self| (?:strength|weakness|career|goals?|motivation|background))|motivat\w+"
     r"|where do you see|say about you|describe yourself|who are you|(?:are you|you are"
     r"|you're) looking for|(?:next|ideal|dream|this) job\b"
@@ -74,6 +80,10 @@ _BY_TYPE: Final = {
     "coding_challenge": Kind.KNOWLEDGE, "motivational": Kind.REASONS, "opener": Kind.REASONS,
     "cultural_fit": Kind.REASONS, "closing": Kind.REASONS,
 }  # fmt: skip
+_ADDRESS: Final = re.compile(
+    r"^\W*(?:(?:for|as) an? [^:,.?!]{2,40}[:,]|[a-z][\w -]{2,30}:)\s*", re.IGNORECASE
+)
+"""Whom a question is for, before the question."""
 _LITTLE: Final = 33.0
 """Fewer points for evidence than that are a weak answer's."""
 _SHORTEST: Final = 15
@@ -82,6 +92,7 @@ _SHORTEST: Final = 15
 
 def kind_of(question: str, type_: str) -> Kind:
     """By the words of the question; its type decides where they do not."""
+    question = _ADDRESS.sub("", question)
     for kind, pattern in (
         (Kind.REASONS, _REASONS),
         (Kind.KNOWLEDGE, _KNOWLEDGE),
@@ -123,22 +134,31 @@ def judge(facts: Mapping[str, Any]) -> str:
         "soft_skills": lambda: _soft_skills(holding, frozenset(expected.topics), kind),
         "language": lambda: _language(holding, kind),
     }
-    judged = [(name, _with_merit(rules[name](), points, fit)) for name in order]
+    judged = _around([(name, rules[name]()) for name in order], points, fit)
     if not on_topic:
         judged = [(name, _elsewhere(one, fit) if name == "content" else one) for name, one in judged]
-    return _reading(judged, on_topic, _readable(answer))
+    return _reading(judged, on_topic, _readable(answer) and not _is_nonsense(holding))
 
 
-MERIT: Final = 0.65
-"""Share of the points for all evidence in the level of each dimension; the rest is the dimension's own."""
+OWN: Final = 0.5
+"""Of a dimension's distance from the others by its own rules, so much is in its level."""
 
 
-def _with_merit(one: Judged, points: float, fit: Fit) -> Judged:
-    if one.level is None:
-        return one
-    level = MERIT * _level_at(points) + (1 - MERIT) * min(5.0, max(1.0, one.level))
-    level = 1 + (level - 1) * fit.value
-    return Judged(level, one.quotes, one.why)
+def _around(judged: Sequence[tuple[str, Judged]], points: float, fit: Fit) -> list[tuple[str, Judged]]:
+    """The points say how good the answer is; a dimension's own rules, what of it is better than the rest."""
+    own = [min(5.0, max(1.0, one.level)) for _, one in judged if one.level is not None]
+    if not own:
+        return list(judged)
+    middle, usual = _level_at(points), fsum(own) / len(own)
+
+    def level(one: float) -> float:
+        beside = middle + OWN * (min(5.0, max(1.0, one)) - usual)
+        return 1 + (min(5.0, max(1.0, beside)) - 1) * fit.value
+
+    return [
+        (name, one if one.level is None else Judged(level(one.level), one.quotes, one.why))
+        for name, one in judged
+    ]
 
 
 def _elsewhere(one: Judged, fit: Fit) -> Judged:
@@ -191,6 +211,11 @@ def _readable(answer: str) -> bool:
         return True
     known = sum(_known(word) for word in words)
     return known / len(words) >= 0.42
+
+
+def _is_nonsense(holding: Holding) -> bool:
+    spoken = [part.nameless for part in holding.parts if len(part.nameless.split()) > 2]
+    return nonsense(spoken) >= 0
 
 
 def _known(word: str) -> bool:

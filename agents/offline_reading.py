@@ -114,6 +114,8 @@ class Part:
     """The sentence with "someone" for every name in it: all that the sentence model is shown."""
     echo: bool = False
     """Says little but the question back."""
+    twin: bool = False
+    """Says what was said before."""
 
     @property
     def is_bare(self) -> bool:
@@ -290,8 +292,8 @@ def read(
         count += len(words)
         vague += sum(word.lower() in VAGUE for word in words)
         parts.append(part)
-        twin = any(_alike(part.stems, other.stems) for other in kept)
-        repeated += len(words) if twin else 0
+        part.twin = any(_alike(part.stems, other.stems) for other in kept)
+        repeated += len(words) if part.twin else 0
         light = part.weight < (0.5 if motivational else 0.75)
         for name, known in seen.items():
             setattr(part, name, getattr(part, name) - known)
@@ -318,7 +320,7 @@ def read(
                 part.empty = True
         if personal and not part.sure and not SOMEBODY.search(text):
             part.empty = True
-        if twin or part.empty or light:
+        if part.twin or part.empty or light:
             continue
         for name, known in seen.items():
             known |= getattr(part, name)

@@ -1,11 +1,11 @@
 """``python -m bench.relevance [--write]``: fit the signs by which the offline judge tells other subjects.
 
-Logistic regression with a ridge, on the development set: answers beside their own question, answers off
-topic, and good answers beside questions that they were not given for. Cross-validated with questions kept
-apart: no question, and none that means nearly the same, is in both halves, nor is an answer to it. Prints
-what share of the answers off topic is found at what share of good answers taken for such; ``--write`` puts
-the points, and the limit that `FALSE_ALARMS` of the good answers fall below in cross-validation, into
-``agents/data/relevance.json``.
+Logistic regression with a ridge, on the sets that are learnt from: answers beside their own question,
+answers off topic, and good answers beside questions that they were not given for. Cross-validated with
+questions kept apart: no question, and none that means nearly the same, is in both halves, nor is an answer
+to it. Prints what share of the answers off topic is found at what share of good answers taken for such;
+``--write`` puts the points, and the limit that `FALSE_ALARMS` of the good answers fall below in
+cross-validation, into ``agents/data/relevance.json``.
 """
 
 from __future__ import annotations
@@ -22,10 +22,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from agents.offline_closeness import closeness
 from agents.offline_judge import kind_of
 from agents.offline_reading import expected_of, read
-from agents.offline_relevance import Kind, narrowed, signs
+from agents.offline_relevance import Kind, all_signs, narrowed
 from agents.offline_sentences import filler
 from agents.sentence_model import vectors
 
@@ -54,10 +53,20 @@ class Pair:
     group: str
 
 
+LEARNT: Final = ("development", "substance")
+HELD: Final = ("held_out", "substance_held_out")
+
+
 def rows(name: str) -> list[Row]:
+    """A calibration set, whole."""
     text = (files("interview") / "data" / "calibration" / f"{name}.jsonl").read_text("utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def spoken(names: Sequence[str]) -> list[Row]:
+    """The rows that answer something, beside their question or another."""
     wanted = (*GOOD, "weak", "off_topic")
-    return [row for line in text.splitlines() if (row := json.loads(line))["group"] in wanted]
+    return [row for name in names for row in rows(name) if row["group"] in wanted]
 
 
 def pairs(found: Sequence[Row]) -> list[Pair]:
@@ -91,7 +100,7 @@ def signs_of(pair: Pair) -> dict[str, float]:
     holding = read(
         pair.row["answer"], expected, kind is Kind.REASONS, kind in (Kind.STORY, Kind.REASONS), filler
     )
-    return signs(pair.question, holding, expected, kind) | closeness(pair.question, holding).signs()
+    return all_signs(pair.question, holding, expected, kind)[0]
 
 
 def fitted(table: Matrix, wanted: Matrix, weight: Matrix) -> tuple[Matrix, float]:
@@ -161,7 +170,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.relevance")
     parser.add_argument("--write", action="store_true", help="write agents/data/relevance.json")
     write: bool = parser.parse_args().write
-    made = pairs(rows("development"))
+    made = pairs(spoken(LEARNT))
     found = [signs_of(pair) for pair in made]
     names = list(found[0])
     table = np.array([[each[name] for name in names] for each in found])
@@ -169,10 +178,10 @@ def main() -> None:
     weight = np.array([WEIGHTS[pair.group] for pair in made])
     blind = cross_validated(made, table, wanted, weight)
     groups = [pair.group for pair in made]
-    shares("development, in cross-validation", blind, groups)
+    shares("learnt from, in cross-validation", blind, groups)
     each, start = fitted(table, wanted, weight)
     limit = float(np.quantile(blind[np.isin(np.array(groups), GOOD)], FALSE_ALARMS))
-    held = [Pair(row["question"], row, row["group"]) for row in rows("held_out")]
+    held = [Pair(row["question"], row, row["group"]) for row in spoken(HELD)]
     kept = np.array([[signs_of(pair)[name] for name in names] for pair in held])
     shares("held out", kept @ each + start, [pair.group for pair in held])
     data = {

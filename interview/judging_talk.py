@@ -120,7 +120,8 @@ _TO_JUDGE: Final = tuple(
         r"^\W*(?:evaluation|scoring|grading|assessment) (?:criteria|rules?|notes?|instructions?|update)\b"
         r"|\b(?:full|top|max)-(?:score|mark|grade)\b|\b(?:test|check) of the (?:scoring|grading|evaluation)\b"
         r"|\b(?:has|have|needs?|ought) to come out as\b|\b(?:you are|you['’]re) no longer an?\b"
-        r"|\b(?:top|highest|best) (?:band|bracket|tier)\b",
+        r"|\b(?:in|into|at|for|me|reach\w*|give|award|deserves?|merits?) the (?:top|highest|best)"
+        r" (?:band|bracket|tier)\b",
         r"\b(?:forget|ignore|disregard) everything\b|\byou are free (?:now|from)\b|\byour (?:developers?"
         r"|creators?|programmers?) (?:have|has|want|told|changed|updated)\b",
         r"\b(?:answer|response|candidate|profile)\b.{0,25}\b(?:has|have|had) (?:been"
@@ -131,9 +132,10 @@ _TO_JUDGE: Final = tuple(
         r"^(?!.*\b(?:got|won|received|reached|scored|earned|gave us|had)\b).*\b(?:full marks|top marks?"
         r"|maximum (?:score|points|marks?)|highest (?:score|level|mark)|perfect score)\b"
         r"(?!.{0,40}\b(?:customers?|clients?|survey|students?|pupils?|exam|store|hotel|team)\b)",
-        r"\b(?:scor(?:e|es|ing)|grad(?:e|es|ing)|ratings?|points?|marks?)\b.{0,60}\b(?:for|of|to) (?:me"
-        r"|my (?:profile|answer"
-        r"|response|case)|this candidate|this answer)\b|\bgrade me up\b|\bscores? (?:under|below) \d+\b",
+        r"\b(?:scor(?:e|es|ing)|grad(?:e|es|ing)|ratings?)\b.{0,60}\b(?:for|of|to) (?:me"
+        r"|my (?:profile|answer|response|case)|this candidate|this answer)\b"
+        r"|\b(?:points?|marks?)\b.{0,25}\bfor (?:me|my (?:profile|answer|response|case)|this (?:candidate"
+        r"|answer))\b|\bgrade me up\b|\bscores? (?:under|below) \d+\b",
         r"\byou (?:are|['’]re)\b.{0,40}\b(?:wise|fair|intelligent|smart|kind|competent|generous|amazing"
         r"|thoughtful)\b.{0,40}"
         r"\b(?:judge|assessor|evaluator|examiner|grader|system|ai|interviewer|somebody|someone)\b"
@@ -142,6 +144,16 @@ _TO_JUDGE: Final = tuple(
         r"|if|to (?:them|him|her|people))\b)"
         r"|\b(?:thank you for|respect for) (?:your|the) (?:wonderful |hard |great "
         r"|important )?work\b(?=.{0,20}$| you)",
+        rf"\b(?:pretend|imagine|suppose|assume)(?: that)? you(?:['’]re| are|['’]ve| have) (?:now )?"
+        r"(?:an? |the |already )*"
+        rf"(?:{_JUDGE}|hiring manager|recruiter|interviewer)\b",
+        r"\bcounts? as (?:an? )?(?:excellent|perfect|strong|outstanding|full|complete|top)\b"
+        r"|\b(?:and|then|now|must|will) obey\b",
+        r"^\W*(?:(?:so|therefore|thus|result|verdict|final|conclusion|hence)\W+)?"
+        r"(?:(?:10/10|100 ?%|a\+|5/5|100)\W*){2,}$",
+        rf"\byou play (?:an? |the )?(?:\w+ )?{_JUDGE}\b|\byour score,? please\b",
+        r"\b(?:correct|fair|good|honest|the) scorer\b(?!.{0,20}\b(?:goals?|league|season|team)\b)"
+        r"|\breturns? (?:ninety|a hundred|9\d|100|anything (?:lower|less|below))",
         r"```|\"?(?:overall|scores?|content|depth|confidence|flags)\"\s*:",
         r"\b(?:ignorier\w*|vergiss|vergessen sie|ignora\w*|ignorez|oubli(?:e|ez)|olvid\w*|esque\w*"
         r"|dimentic\w*|negeer"
@@ -150,7 +162,7 @@ _TO_JUDGE: Final = tuple(
         r"|instructies|polecenia|инструкци\w*|regeln|reglas|règles|regole|regras)\b",
         r"\b(?:gib|geben|vergib|bewerte|dame|da me|deme|otorga\w*|asigna\w*|pon(?:me)?|califica\w*"
         r"|donne[zr]?|attribue[zr]?"
-        r"|mets|mettez|notez|assegna\w*|dammi|valuta\w*|dê|atribua|avalie|geef|поставь\w*|оцени\w*|voglio"
+        r"|mets|mettez|note[rz]?|assegna\w*|dammi|valuta\w*|dê|atribua|avalie|geef|поставь\w*|оцени\w*|voglio"
         r"|quiero|je veux"
         r"|ich (?:will|möchte|brauche))\b.{0,60}(?:punkt\w*|note\b|noten\b|bewertung\w*|puntuaci\w*|puntos"
         r"|calificaci\w*"

@@ -25,8 +25,11 @@ FUNCTION_WORDS: Final = frozenset(
 )
 _FILLERS: Final = frozenset("um umm uh uhh er erm hmm hm mm mhm ah eh oh okay ok well so like yeah".split())
 _STAGE: Final = re.compile(
-    r"[(\[<{]\s*(?:silence|silent|pause|no (?:answer|response|speech|audio)|inaudible|unintelligible[^)\]]*"
-    r"|noise|blank|music|coughs?|empty)\s*[)\]>}]|\b(?:n/a|no (?:answer|response)(?: given)?)\b[.\s]*$",
+    r"[(\[<{][^)\]>}]{0,30}\b(?:silence|silent|pause|no (?:answer|response|reply|speech|audio|sound|input)"
+    r"|inaudible|unintelligible|noise|blank|music|coughs?|empty"
+    r"|(?:does|did) not (?:speak|answer|respond|reply)"
+    r"|nothing (?:said|heard))\b[^)\]>}]{0,40}[)\]>}]"
+    r"|\b(?:n/a|no (?:answer|response)(?: given)?)\b[.\s]*$",
     re.IGNORECASE,
 )
 _END: Final = re.compile(
@@ -155,6 +158,9 @@ def is_gibberish(text: str) -> bool:
     Meant for English, and for what anybody would call gibberish; a real answer, however poor, is none.
     """
     words = [word.lower() for word in words_of(text)]
+    signs = [c for c in text if not c.isspace()]
+    if len(signs) >= _SIGNS and sum(c.isalpha() for c in signs) < 0.55 * len(signs):
+        return True
     if len(words) < 4:
         return bool(words) and all(_unsayable(word) for word in words)
     if len(set(words)) / len(words) <= 0.25 and len(set(words)) <= 6:
@@ -178,6 +184,8 @@ def is_gibberish(text: str) -> bool:
     return len(words) >= 12 and loose / len(words) >= 0.08
 
 
+_SIGNS: Final = 16
+"""Characters; in so many that anybody spoke, letters are most."""
 _ARTICLES: Final = frozenset("a an the".split())
 _BEFORE: Final = frozenset("of in on at with from by for to".split())
 _LOOSE: Final = _ARTICLES | _BEFORE | frozenset("and or but if because than".split())
