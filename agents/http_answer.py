@@ -21,7 +21,7 @@ MAX_INTERIM: Final = 8
 """1xx answers before the real one."""
 
 _STATUS: Final = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n]*)?")
-_FIELD: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n\0]*?)[ \t]*")
+_FIELD: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\r\n\0]*)")
 _SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?")
 _LENGTH: Final = re.compile(r"[0-9]{1,15}")
 
@@ -203,6 +203,6 @@ def _fields(lines: list[bytes]) -> dict[str, str]:
         field = _FIELD.fullmatch(line)
         if field is None:
             raise HttpFault("a header that cannot be read")
-        name, value = field[1].decode("ascii").lower(), field[2].decode("latin-1")
+        name, value = field[1].decode("ascii").lower(), field[2].strip(b" \t").decode("latin-1")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
