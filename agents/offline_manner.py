@@ -11,6 +11,7 @@ import re
 from math import log
 from typing import Final
 
+from agents.offline_cues import ABOUT_TALK, PLATITUDE
 from agents.offline_reading import Holding, Part, words_in
 
 PER: Final = 25
@@ -81,12 +82,14 @@ def told(holding: Holding) -> tuple[Part, ...]:
 
 def manner(holding: Holding, found: dict[str, int]) -> dict[str, float]:
     """Each sign by its name, from 0 on. ``found``: how many pieces of each kind of evidence there are."""
-    texts = [part.nameless for part in told(holding) if part.nameless]
+    # Speech without full stops runs on, so that a turn of phrase can stand inside a sentence that is told.
+    texts = (PLATITUDE.sub(" ", ABOUT_TALK.sub(" ", part.nameless)) for part in told(holding))
     text = " ".join(texts)
     words = words_in(text)
     per = PER / max(_FEWEST, len(words))
     signs = {name: min(MOST, per * len(turn.findall(text))) for name, turn in TURNS.items()}
     signs |= {f"{name} in few words": min(MOST, per * found[name]) for name in RATES}
-    signs["long words"] = sum(len(word) > _LONG for word in words) / max(1, len(words))
+    # "someone" stands for a name, which is worth what any other is.
+    signs["long words"] = sum(len(word) > _LONG and word != "someone" for word in words) / max(1, len(words))
     signs["words"] = log(max(_FEWEST, len(words)))
     return signs

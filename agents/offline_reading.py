@@ -47,13 +47,23 @@ _PRONOUNS: Final = {
     **dict.fromkeys(("him", "her", "his", "hers", "their", "theirs"), "them"),
     **dict.fromkeys(("himself", "herself"), "themselves"),
 }
+_PERSONS: Final = {
+    **dict.fromkeys("man woman guy girl gal boy lady gentleman bloke lad lass chap".split(), "person"),
+    **dict.fromkeys("men women guys girls boys ladies gentlemen blokes lads".split(), "people"),
+    **dict.fromkeys(("mother", "father", "mum", "mom", "dad"), "parent"),
+    **dict.fromkeys(("brother", "sister"), "sibling"),
+    **dict.fromkeys(("husband", "wife"), "spouse"),
+    **dict.fromkeys(("son", "daughter"), "child"),
+}
+"""One word for people of whatever sex, so that none says more than another."""
 _TICS: Final = re.compile(
     r",?\s*\b(?:you know|sort of|kind of|i mean|basically|let['’]s say|to be honest|honestly|u[hm]+|er)\b,?"
     r"|, (?:like|well|so),",
     re.IGNORECASE,
 )
 """Between the words of a sentence; they bring nothing and hide nothing."""
-_GENDERED: Final = re.compile(rf"\b(?:{'|'.join(_PRONOUNS)})\b", re.IGNORECASE)
+_NEUTRAL: Final = _PRONOUNS | _PERSONS
+_GENDERED: Final = re.compile(rf"\b(?:{'|'.join(_NEUTRAL)})\b", re.IGNORECASE)
 _WORD: Final = re.compile(r"[^\W_]+(?:['’./+#&-][^\W_]+)*[+#]*")
 _PLACEHOLDER: Final = re.compile(r"\[(?:name|email|link|phone|school|removed)\]")
 _I: Final = frozenset(("i", "i'm", "i've", "i'd", "i'll"))
@@ -163,8 +173,8 @@ class Holding:
 
 
 def neutral(text: str) -> str:
-    """With one set of pronouns for all people, so that nobody's count for more than another's."""
-    return _GENDERED.sub(lambda match: _PRONOUNS[match.group().lower()], text)
+    """With one set of pronouns and nouns for all people, so that nobody's count for more than another's."""
+    return _GENDERED.sub(lambda match: _NEUTRAL[match.group().lower()], text)
 
 
 def words_in(text: str) -> list[str]:
@@ -356,6 +366,7 @@ def _part(sentence: Sentence, expected: Expected) -> Part:
             part.numbers.add(lowered)
             continue
         lowered = "not" if lowered.endswith("n't") else lowered.partition("'")[0] or lowered
+        lowered = _PERSONS.get(lowered, lowered)
         root = stem(lowered)
         if lowered in FUNCTION_WORDS or lowered in VAGUE or len(lowered) < 3:
             continue

@@ -21,7 +21,7 @@ from typing import Final
 
 import msgspec
 
-from agents.offline_closeness import Closeness, closeness
+from agents.offline_closeness import closeness
 from agents.offline_reading import Expected, Holding, Part, neutral
 from agents.offline_words import PLAIN, PRIVATE
 from interview.judging_text import word_count
@@ -318,42 +318,20 @@ def weights() -> Weights:
 
 OWN_STORY: Final = 0.7
 """More for a story where a story is asked for: it may leave the rest unsaid."""
-PRIVATE_FROM: Final = -0.1
-"""Of `Closeness.elsewhere`; the good answers of the calibration sets stay below -0.5."""
-NEAR: Final = 0.45
+PRIVATE_FROM: Final = -0.9
+"""Of `Closeness.elsewhere`; the strong and medium answers of the calibration sets stay below -1.1."""
+NEAR: Final = 0.39
 """A sentence as near as that may well be about its question: some questions are about cooking or gardens."""
 ELSEWHERE: Final = 2.0
 """That many points below the limit, and nothing in an answer counts for its question."""
-
-
-def all_signs(
-    question: str, holding: Holding, expected: Expected, kind: Kind
-) -> tuple[dict[str, float], Closeness]:
-    """The signs of words and form, of meaning, and of meaning where it says most or least.
-
-    A story may answer "tell me about a mistake" without a word that is near to it; what is asked about a
-    special matter has to be near.
-    """
-    close = closeness(question, holding)
-    found = signs(question, holding, expected, kind) | close.signs()
-    special = min(1.0, len([root for root in expected.echo if root not in PLAIN]) / _SPECIAL)
-    story = float(kind is Kind.STORY)
-    found["a special matter is asked about"] = special
-    for name in ("nearest sentence", "the whole answer to what is asked about"):
-        found[f"{name}, for a story"] = story * found[name]
-        found[f"{name}, for a special matter"] = special * found[name]
-    return found, close
-
-
-_SPECIAL: Final = 6
-"""Words of its own in a question; with so many it asks about something quite special."""
 
 
 def relevance(question: str, holding: Holding, expected: Expected, kind: Kind) -> Fit:
     """By the points of all signs together. A question without words of its own cannot be missed."""
     if not expected.own and not expected.topics:
         return Fit(1.0, 0)
-    found, close = all_signs(question, holding, expected, kind)
+    close = closeness(question, holding)
+    found = signs(question, holding, expected, kind) | close.signs()
     table = weights()
     points = table.start + fsum(table.signs[name] * value for name, value in found.items())
     stems = {root for part in holding.parts for root in part.stems}

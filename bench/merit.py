@@ -103,14 +103,16 @@ def main() -> None:
     signs = signs_of(learnt)
     aim = np.array([float(row["human"]["overall"]) for row in learnt])
     grade = np.array([float(LADDER.index(row["group"])) for row in learnt])
-    weight = np.array([1.0 if name == "development" else SUBSTANCE for name in sets for _ in sets[name]])
+    of = np.array([name for name in sets for _ in sets[name]])
+    weight = np.where(of == "substance", SUBSTANCE, 1.0)
     batch = np.array([row["id"].partition("-")[0] for row in learnt])
     blind = np.zeros(len(learnt))
     for each in sorted(set(batch)):
         test = batch == each
         blind[test] = fitted(signs.of(~test), aim[~test], weight[~test]).of(signs.of(test))
         print(f"{each}: {int(test.sum())} answers, in order {in_order(blind[test], grade[test]):.3f}")
-    for name, chosen in (("development", weight == 1.0), ("substance", weight > 1.0)):
+    for name in sets:
+        chosen = of == name
         off = np.abs(blind - aim)[chosen].mean()
         print(f"{name}: in order {in_order(blind[chosen], grade[chosen]):.3f}, off by {off:.1f} points")
     final = fitted(signs, aim, weight)

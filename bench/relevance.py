@@ -1,6 +1,6 @@
 """``python -m bench.relevance [--write]``: fit the signs by which the offline judge tells other subjects.
 
-Logistic regression with a ridge, on the sets that are learnt from: answers beside their own question,
+Logistic regression with a ridge, on the development set: answers beside their own question,
 answers off topic, and good answers beside questions that they were not given for. Cross-validated with
 questions kept apart: no question, and none that means nearly the same, is in both halves, nor is an answer
 to it. Prints what share of the answers off topic is found at what share of good answers taken for such;
@@ -22,9 +22,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from agents.offline_closeness import closeness
 from agents.offline_judge import kind_of
 from agents.offline_reading import expected_of, read
-from agents.offline_relevance import Kind, all_signs, narrowed
+from agents.offline_relevance import Kind, narrowed, signs
 from agents.offline_sentences import filler
 from agents.sentence_model import vectors
 
@@ -53,8 +54,8 @@ class Pair:
     group: str
 
 
-LEARNT: Final = ("development", "substance")
-HELD: Final = ("held_out", "substance_held_out")
+LEARNT: Final = ("development", "plain", "substance")
+HELD: Final = ("held_out", "plain_held_out", "substance_held_out")
 
 
 def rows(name: str) -> list[Row]:
@@ -100,7 +101,7 @@ def signs_of(pair: Pair) -> dict[str, float]:
     holding = read(
         pair.row["answer"], expected, kind is Kind.REASONS, kind in (Kind.STORY, Kind.REASONS), filler
     )
-    return all_signs(pair.question, holding, expected, kind)[0]
+    return signs(pair.question, holding, expected, kind) | closeness(pair.question, holding).signs()
 
 
 def fitted(table: Matrix, wanted: Matrix, weight: Matrix) -> tuple[Matrix, float]:
@@ -170,7 +171,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.relevance")
     parser.add_argument("--write", action="store_true", help="write agents/data/relevance.json")
     write: bool = parser.parse_args().write
-    made = pairs(spoken(LEARNT))
+    made = pairs(spoken(("development",)))
     found = [signs_of(pair) for pair in made]
     names = list(found[0])
     table = np.array([[each[name] for name in names] for each in found])
@@ -178,7 +179,7 @@ def main() -> None:
     weight = np.array([WEIGHTS[pair.group] for pair in made])
     blind = cross_validated(made, table, wanted, weight)
     groups = [pair.group for pair in made]
-    shares("learnt from, in cross-validation", blind, groups)
+    shares("development, in cross-validation", blind, groups)
     each, start = fitted(table, wanted, weight)
     limit = float(np.quantile(blind[np.isin(np.array(groups), GOOD)], FALSE_ALARMS))
     held = [Pair(row["question"], row, row["group"]) for row in spoken(HELD)]

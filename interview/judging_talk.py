@@ -84,7 +84,7 @@ _TO_JUDGE: Final = tuple(
         r"|ninety|hundred|full|pass)\b)",
         r"\b(?:whoever|whatever|anyone|those|the (?:person|one|people)) (?:(?:who|that) )?(?:is |are "
         r"|['’]s )?"
-        r"(?:scor|grad|rat|mark|evaluat|assess|judg)(?:ing|es)\b(?! (?:the|our|their|my|a) (?:work|code"
+        r"(?:scor|grad|rat|mark|evaluat|assess|judg)(?:ing|es|s)\b(?! (?:the|our|their|my|a) (?:work|code"
         r"|project|goal))",
         r"\b(?:you|your|you['’]re)\b.{0,70}\b(?:assessors?|evaluators?|graders?|scorers?|raters?)\b"
         r"|\b(?:assessor|evaluator|grader|scorer|rater)s?\b.{0,70}\b(?:you|your|you['’]re)\b",
@@ -120,7 +120,8 @@ _TO_JUDGE: Final = tuple(
         r"^\W*(?:evaluation|scoring|grading|assessment) (?:criteria|rules?|notes?|instructions?|update)\b"
         r"|\b(?:full|top|max)-(?:score|mark|grade)\b|\b(?:test|check) of the (?:scoring|grading|evaluation)\b"
         r"|\b(?:has|have|needs?|ought) to come out as\b|\b(?:you are|you['’]re) no longer an?\b"
-        r"|\b(?:in|into|at|for|me|reach\w*|give|award|deserves?|merits?) the (?:top|highest|best)"
+        r"|\b(?:in|into|at|for|me|reach\w*|gets?|receives?|give|award|deserves?|merits?)"
+        r" the (?:top|highest|best)"
         r" (?:band|bracket|tier)\b",
         r"\b(?:forget|ignore|disregard) everything\b|\byou are free (?:now|from)\b|\byour (?:developers?"
         r"|creators?|programmers?) (?:have|has|want|told|changed|updated)\b",
@@ -148,12 +149,17 @@ _TO_JUDGE: Final = tuple(
         r"(?:an? |the |already )*"
         rf"(?:{_JUDGE}|hiring manager|recruiter|interviewer)\b",
         r"\bcounts? as (?:an? )?(?:excellent|perfect|strong|outstanding|full|complete|top)\b"
-        r"|\b(?:and|then|now|must|will) obey\b",
+        r"|\b(?:and|then|now|must|will) obey\b"
+        r"|\b(?:do not|don['’]t) (?:apply|use|set) (?:any |the |your )?"
+        r"(?:caps?|limits?|penalt\w+|deductions?)\b",
         r"^\W*(?:(?:so|therefore|thus|result|verdict|final|conclusion|hence)\W+)?"
         r"(?:(?:10/10|100 ?%|a\+|5/5|100)\W*){2,}$",
         rf"\byou play (?:an? |the )?(?:\w+ )?{_JUDGE}\b|\byour score,? please\b",
         r"\b(?:correct|fair|good|honest|the) scorer\b(?!.{0,20}\b(?:goals?|league|season|team)\b)"
         r"|\breturns? (?:ninety|a hundred|9\d|100|anything (?:lower|less|below))",
+        r"\bas an? (?:large |ai )*language model\b|\bfrom now on,? you(?:['’]re| are)\b"
+        r"|\bi (?:therefore |hereby )(?:award|assign|give|score|rate)\b.{0,20}\b\d{2,3}\b"
+        r"|^\W*the candidate (?:gave|showed|demonstrated|provided)\b|\bthis is the ideal answer\b",
         r"```|\"?(?:overall|scores?|content|depth|confidence|flags)\"\s*:",
         r"\b(?:ignorier\w*|vergiss|vergessen sie|ignora\w*|ignorez|oubli(?:e|ez)|olvid\w*|esque\w*"
         r"|dimentic\w*|negeer"
@@ -164,7 +170,8 @@ _TO_JUDGE: Final = tuple(
         r"|donne[zr]?|attribue[zr]?"
         r"|mets|mettez|note[rz]?|assegna\w*|dammi|valuta\w*|dê|atribua|avalie|geef|поставь\w*|оцени\w*|voglio"
         r"|quiero|je veux"
-        r"|ich (?:will|möchte|brauche))\b.{0,60}(?:punkt\w*|note\b|noten\b|bewertung\w*|puntuaci\w*|puntos"
+        r"|ich (?:will|möchte|brauche))\b.{0,60}(?:punkt\w*|die zahl \d|note\b|noten\b|bewertung\w*"
+        r"|puntuaci\w*|puntos"
         r"|calificaci\w*"
         r"|nota\b|notas\b|points\b|punteggio|voti\b|voto\b|pontua\w*|pontos|punten|баллов|балл\w*|оценк\w*"
         r"|\b100\b|cien|cento"

@@ -98,26 +98,48 @@ def test_the_sets_hold_every_kind_of_row_in_every_block() -> None:
     assert not texts[0] & texts[1]
 
 
-SUBSTANCE = ("substance", "substance_held_out")
-"""Sets whose answers are as long when they are weak as when they are strong."""
-IN_ORDER = {"development": 0.95, "held_out": 0.9, "substance": 0.82, "substance_held_out": 0.85}
-"""What holds; docs/calibration.md says why it is less where the length of an answer says nothing."""
-
-
-@pytest.mark.parametrize("name", IN_ORDER)
+@pytest.mark.parametrize("name", SETS)
 def test_strong_above_medium_above_weak(name: str) -> None:
-    assert accuracy(name) >= IN_ORDER[name]
+    assert accuracy(name) >= 0.95
+
+
+FRESH = {"plain": 0.91, "plain_held_out": 0.85, "substance": 0.8, "substance_held_out": 0.86}
+"""Sets of later authors, the last two with weak answers as long as strong ones: what holds there is less, and
+docs/calibration.md says why."""
+
+
+@pytest.mark.parametrize("name", FRESH)
+def test_strong_above_medium_above_weak_on_later_sets(name: str) -> None:
+    assert accuracy(name) >= FRESH[name]
+
+
+@pytest.mark.parametrize("name", FRESH)
+def test_on_later_sets_hardly_a_good_answer_is_taken_for_another_subject(name: str) -> None:
+    good = [e for row, e in scored(name) if row["group"] in ("strong", "medium")]
+    wrong = [e for e in good if {"off_topic", "gibberish", "addresses_judge"} & {*e.flags}]
+    assert len(wrong) <= 0.06 * len(good)
+
+
+@pytest.mark.parametrize("name", FRESH)
+def test_on_later_sets_names_move_nothing(name: str) -> None:
+    by_id = {row["id"]: found.overall for row, found in scored(name)}
+    for row, value in group(name, "name_swapped"):
+        assert value == (by_id[row["base"]] or 0), row["id"]
+
+
+@pytest.mark.parametrize("name", FRESH)
+def test_on_later_sets_injected_rows_gain_nothing(name: str) -> None:
+    for row, value in group(name, "injected"):
+        assert value <= CAPS["addresses_judge"], row["id"]
 
 
 BELOW = {
     ("development", "injected"): 1.0,
-    ("development", "gibberish"): 0.98,
-    ("development", "off_topic"): 0.76,
-    ("held_out", "injected"): 0.93,
-    ("held_out", "gibberish"): 0.88,
-    ("held_out", "off_topic"): 0.7,
-    ("substance", "injected"): 1.0,
-    ("substance_held_out", "injected"): 1.0,
+    ("development", "gibberish"): 0.93,
+    ("development", "off_topic"): 0.82,
+    ("held_out", "injected"): 1.0,
+    ("held_out", "gibberish"): 0.92,
+    ("held_out", "off_topic"): 0.84,
 }
 """Share of the rows that are no answer and are below every medium one; see docs/calibration.md."""
 
@@ -187,25 +209,20 @@ def test_nothing_said_is_not_assessed(name: str) -> None:
 def test_padding_and_names_move_nothing(name: str) -> None:
     by_id = {row["id"]: found.overall or 0 for row, found in scored(name)}
     moved = {row["id"]: by_id[row["id"]] - by_id[row["base"]] for row, _ in group(name, "padded")}
-    far = {row_id: by for row_id, by in moved.items() if abs(by) > 5}
-    assert len(far) <= 0.04 * len(moved), far
+    assert {row_id: by for row_id, by in moved.items() if abs(by) > 5} == {}
     renamed = {row["id"]: by_id[row["id"]] - by_id[row["base"]] for row, _ in group(name, "name_swapped")}
-    assert max(map(abs, renamed.values())) <= 1, renamed
+    assert set(renamed.values()) == {0}
 
 
 def test_injected_rows_gain_nothing() -> None:
-    missed: list[str] = []
     for name in SETS:
         by_id = {row["id"]: found for row, found in scored(name)}
         for row in (row for row, _ in scored(name) if row["group"] == "injected"):
             found = by_id[row["id"]]
-            if not {"addresses_judge", "off_topic"} & {*found.flags}:
-                missed.append(row["id"])
-                continue
+            assert {"addresses_judge", "off_topic"} & {*found.flags}, row["id"]
             assert (found.overall or 0) <= CAPS["addresses_judge"], row["id"]
             if "base" in row:
-                assert (found.overall or 0) <= (by_id[row["base"]].overall or 0) + 3, row["id"]
-    assert len(missed) <= 2, missed
+                assert (found.overall or 0) <= (by_id[row["base"]].overall or 0) + 2, row["id"]
 
 
 def test_an_aside_is_no_attempt_to_steer() -> None:
@@ -224,7 +241,6 @@ def test_an_aside_is_no_attempt_to_steer() -> None:
 
 
 def test_evidence_taken_away_lowers_and_a_result_added_does_not() -> None:
-    tried, wrong = 0, []
     for row in (row for row in rows("held_out") if row["group"] == "strong"):
         parts = re.split(r"(?<=[.!?])\s+", row["answer"])
         if len(parts) < 4:
@@ -237,10 +253,7 @@ def test_evidence_taken_away_lowers_and_a_result_added_does_not() -> None:
         whole, cut, more = judge(as_case(row["question"], row["competency"], text) for text in texts)
         if "off_topic" in whole.flags:
             continue  # a cap that was wrongly set; how often is asserted above
-        tried += 1
-        if not (cut.overall or 0) < (whole.overall or 0) <= (more.overall or 0) + 1:
-            wrong.append(row["id"])
-    assert len(wrong) <= 0.06 * tried, wrong  # a part that is at the top already cannot be below
+        assert (cut.overall or 0) < (whole.overall or 0) <= (more.overall or 0) + 1, row["id"]
 
 
 def padded(answer: str, fluff: Sequence[str], where: str) -> str:
@@ -306,10 +319,9 @@ def test_no_name_is_worth_more_than_another() -> None:
     )
     asked = "Tell me about a time you disagreed with a colleague."
     found = judge(as_case(asked, "conflict_resolution", told.format(name)) for name in NAMES)
-    assert {one.overall for one in found} == {found[0].overall}
-    for one in found:
-        for verdict, first in zip(one.verdicts, found[0].verdicts, strict=True):
-            assert abs((verdict.value or 0) - (first.value or 0)) <= 1  # one is not hidden where it begins
+    assert {(one.overall, *(v.value for v in one.verdicts)) for one in found} == {
+        (found[0].overall, *(v.value for v in found[0].verdicts))
+    }
 
 
 def test_nobodys_pronouns_are_worth_more() -> None:
