@@ -7,6 +7,7 @@ with it is opened in the database, and compared, with its first write.
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum, auto
 from typing import Final
 
 from storage.ports import (
@@ -81,6 +82,21 @@ def is_as_expected(opened: OpenCall, expected: OpenCall) -> bool:
     return same and opened.response.progress is None and not (opened.utterances or opened.follow_ups)
 
 
+class Claim(Enum):
+    """How a call stands with the database.
+
+    EXPECTED   asked for as the first                         -> ASKED
+    ASKED      it is as it was expected                       -> HELD
+               it is not, or somebody else has opened it      -> REFUSED
+               no answer: asked again, whoever opened it      -> ASKED
+    """
+
+    EXPECTED = auto()
+    ASKED = auto()
+    HELD = auto()
+    REFUSED = auto()
+
+
 class Ownership:
     """The fencing token that goes with each write of a call.
 
@@ -90,21 +106,24 @@ class Ownership:
 
     def __init__(self, calls: CallStore, begun: OpenCall) -> None:
         self._calls, self._begun, self._fence = calls, begun, begun.fence
-        self._asked = self._refused = False
+        self._claim = Claim.EXPECTED if begun.fence == UNOPENED else Claim.HELD
 
     async def fence(self) -> int:
         """Raises Fenced when the call is not what it was expected to be; StorageDown: ask again."""
-        if self._fence == UNOPENED and not self._refused:
-            # Whoever opens the call first owns it. Once an answer got lost, that may have been this one: what
-            # is stored tells.
-            first, self._asked = not self._asked, True
-            try:
-                opened = await self._calls.open_call(self._begun.response.call_id, first=first)
-            except (Closed, Fenced, NotFound):
-                self._refused = True
-            else:
-                self._refused = not is_as_expected(opened, self._begun)
-                self._fence = opened.fence
-        if self._refused:
+        if self._claim in (Claim.EXPECTED, Claim.ASKED):
+            await self._ask()
+        if self._claim is Claim.REFUSED:
             raise Fenced("the call began elsewhere, or was changed or cancelled before it began")
         return self._fence
+
+    async def _ask(self) -> None:
+        # Whoever opens the call first owns it. Once an answer got lost, that may have been this one: what is
+        # stored tells.
+        first, self._claim = self._claim is Claim.EXPECTED, Claim.ASKED
+        try:
+            opened = await self._calls.open_call(self._begun.response.call_id, first=first)
+        except (Closed, Fenced, NotFound):
+            self._claim = Claim.REFUSED
+            return
+        self._fence = opened.fence
+        self._claim = Claim.HELD if is_as_expected(opened, self._begun) else Claim.REFUSED
