@@ -160,7 +160,6 @@ class Holding:
     kept: tuple[Part, ...]
     words: int
     vague: int
-    repeated: int
 
     def count(self, name: str) -> int:
         return len({item for part in self.kept for item in getattr(part, name)})
@@ -287,7 +286,7 @@ def read(
     }
     parts: list[Part] = []
     kept: list[Part] = []
-    count = vague = repeated = 0
+    count = vague = 0
     praise = False
     for sentence in sentences(answer):
         if not words_in(sentence.text):
@@ -303,7 +302,6 @@ def read(
         vague += sum(word.lower() in VAGUE for word in words)
         parts.append(part)
         part.twin = any(_alike(part.stems, other.stems) for other in kept)
-        repeated += len(words) if part.twin else 0
         light = part.weight < (0.5 if motivational else 0.75)
         for name, known in seen.items():
             setattr(part, name, getattr(part, name) - known)
@@ -335,7 +333,7 @@ def read(
         for name, known in seen.items():
             known |= getattr(part, name)
         kept.append(part)
-    return Holding(tuple(parts), tuple(kept), count, vague, repeated)
+    return Holding(tuple(parts), tuple(kept), count, vague)
 
 
 def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
